@@ -1,0 +1,90 @@
+"""What a reconciler wants done, as values: its whole output, and what its tests assert.
+
+Must not do anything. The manager carries actions out in order and stops at the first that fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    obj: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Replace by the object as given; its metadata.resourceVersion is the precondition. `subresource`: "" or
+    "status"."""
+
+    obj: Object
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A JSON merge patch."""
+
+    kind: str
+    namespace: str
+    name: str
+    patch: Object
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """`uid`: only if it still is that object. `grace`: seconds, None for the object's own."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    propagation: Literal["", "Background", "Foreground", "Orphan"] = ""
+    grace: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """An Event about `about`."""
+
+    about: Object
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+Action = Create | Update | Patch | Delete | Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+    """Look again after so many seconds even if nothing changes."""
+
+
+DONE = Plan()
+
+
+@dataclass(slots=True)
+class PlanBuilder:
+    """Collects actions in order; `build()` freezes them."""
+
+    actions: list[Action] = field(default_factory=list)
+    requeue_after: float | None = None
+
+    def add(self, action: Action) -> None:
+        self.actions.append(action)
+
+    def again_after(self, seconds: float) -> None:
+        """The earliest of all requests wins."""
+        if self.requeue_after is None or seconds < self.requeue_after:
+            self.requeue_after = seconds
+
+    def build(self) -> Plan:
+        return Plan(tuple(self.actions), self.requeue_after)

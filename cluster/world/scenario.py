@@ -1,0 +1,101 @@
+"""Everything that a scenario may do to hosts and machines: the `World` interface, and waiting in its time.
+
+Must not know the components: they arrive by name, as a `Spec`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cluster.config import parse
+from cluster.world.faults import Rule
+from cluster.world.host import Address, Component, Host
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What runs on a host: `target` is "package.module:function", importable in another process.
+
+    The module has a frozen dataclass `Config` beside the function; `config` is parsed into it, unknown keys
+    refused. The function is `async def function(host: Host, config: Config) -> None`."""
+
+    target: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def resolve(spec: Spec) -> Component:
+    """The component that `spec` names, bound to its parsed config. UsageError if the config is wrong."""
+    module_name, _, function_name = spec.target.partition(":")
+    module = importlib.import_module(module_name)
+    function = getattr(module, function_name)
+    config = parse(module.Config, spec.config, place=spec.target)
+
+    async def component(host: Host) -> None:
+        await function(host, config)
+
+    return component
+
+
+class World(Protocol):
+    """Two implementations and no third: `cluster.world.sim.SimWorld`, `cluster.world.proc.ProcWorld`."""
+
+    async def start(self, name: Address, machine: str, spec: Spec) -> None:
+        """First boot of a host on `machine` (made if it is new)."""
+
+    async def crash(self, name: Address) -> None:
+        """SIGKILL: no finally runs. What was not synced may be lost."""
+
+    async def restart(self, name: Address) -> None:
+        """Crash if it runs; then the same disk, the next boot."""
+
+    async def remove(self, name: Address) -> None:
+        """Crash it and forget it: it will not be restarted, and its name is free."""
+
+    async def pause(self, name: Address) -> None:
+        """SIGSTOP: it stands still and does not know it."""
+
+    async def resume(self, name: Address) -> None: ...
+
+    async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
+        """The machine's clock is off by `offset` seconds and runs `rate` times as fast."""
+
+    async def fault(self, rule: Rule) -> str:
+        """Install a rule; on return every host that runs obeys it. Returns the rule's id."""
+
+    async def heal(self, rule_id: str | None = None) -> None:
+        """Remove one rule, or all."""
+
+    async def join(self, name: Address, machine: str) -> Host:
+        """The scenario's own seat on the bus, on `machine` (so partitions hold for it too)."""
+
+    async def leave(self, name: Address) -> None:
+        """Give a seat back."""
+
+    def hosts(self) -> Sequence[Address]:
+        """Names of all hosts that were started and not removed, sorted."""
+
+    def running(self, name: Address) -> bool: ...
+
+    def time(self) -> float:
+        """True time in seconds; the world's, no host's."""
+
+
+async def eventually(
+    holds: Callable[[], bool | Awaitable[bool]], *, within: float, every: float = 0.05, what: str = ""
+) -> None:
+    """Wait until `holds()`; AssertionError naming `what` after `within` seconds of the running loop's time."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    while True:
+        result = holds()
+        if not isinstance(result, bool):
+            result = await result
+        if result:
+            return
+        if loop.time() >= end:
+            raise AssertionError(f"not within {within} s: {what or holds}")
+        await asyncio.sleep(every)
