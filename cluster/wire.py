@@ -36,7 +36,7 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes | memoryview) -> Any:
     """The value, or WireError. Maps with string keys come back as dict, binaries as bytes."""
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=False, max_buffer_size=MAX_FRAME)
+        return msgpack.unpackb(data, raw=False, strict_map_key=False)
     except Exception as error:  # msgpack raises a dozen kinds, ValueError to StackError; all mean one thing
         raise WireError(f"not msgpack: {type(error).__name__}: {error}") from None
 

@@ -87,6 +87,16 @@ class Disk(Protocol):
         """Forget the file; durable on return. Missing is fine."""
 
 
+class Links(Protocol):
+    """The network as it concerns byte streams that do not pass the bus (a proxy's TCP connections)."""
+
+    def connected(self, machine: str) -> bool:
+        """May bytes flow between this host's machine and `machine` now, in both directions? Always to itself."""
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back after rules were installed, healed or expired: what is no longer connected must be cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     name: Address
@@ -98,6 +108,7 @@ class Host:
     """The only source of chance; differs per boot."""
     bus: Bus
     disk: Disk
+    links: Links
     note: Callable[[str, Mapping[str, Any]], None]
     """note(event, data): write a line to this host's journal ("role", {"term": 3, "role": "leader"})."""
 

@@ -63,8 +63,15 @@ class World(Protocol):
     async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
         """The machine's clock is off by `offset` seconds and runs `rate` times as fast."""
 
-    async def fault(self, rule: Rule) -> str:
-        """Install a rule; on return every host that runs obeys it. Returns the rule's id."""
+    async def poweroff(self, machine: str) -> None:
+        """Every host of the machine crashes at once."""
+
+    async def poweron(self, machine: str) -> None:
+        """Every host of the machine that is down boots again, with its disk."""
+
+    async def fault(self, rule: Rule, *, lasting: float = 0.0) -> str:
+        """Install a rule; on return every host that runs obeys it. It heals by itself after `lasting` seconds
+        (0: only when healed). Returns the rule's id (given here if the rule has none)."""
 
     async def heal(self, rule_id: str | None = None) -> None:
         """Remove one rule, or all."""

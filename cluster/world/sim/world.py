@@ -1,0 +1,254 @@
+"""SimWorld: all hosts in one process on virtual time; one seed decides everything.
+
+Must not know components (they arrive as a `Spec`). A crash runs no `finally`; the dead are kept in a graveyard until
+the run is over and its journal closed, because the collector would run their `finally` blocks whenever it likes.
+
+    with SimWorld(seed=7) as world:
+        world.run(scenario(world))
+        print(world.digest())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, copy_context
+from dataclasses import replace
+from random import Random
+from types import TracebackType
+from typing import Any, TypeVar
+
+from cluster.errors import InvariantViolation, UsageError
+from cluster.world.faults import Rule
+from cluster.world.host import Address, Component, Host
+from cluster.world.journal import Record
+from cluster.world.scenario import Spec, resolve
+from cluster.world.sim.disk import Platter
+from cluster.world.sim.host import Boot, Machine, Place, Switchboard, make_host
+from cluster.world.sim.loop import OWNER, SimLoop, SimTask
+
+T = TypeVar("T")
+
+
+class SimWorld:
+    def __init__(self, seed: int, *, keep_records: bool = True, tolerate_exits: bool = False) -> None:
+        """`keep_records`: hold the journal in memory (the digest is kept anyway). `tolerate_exits`: a component
+        that ends with an exception (a full disk, say) is noted as `exit` and does not fail the run."""
+        self.seed = seed
+        self.loop = SimLoop()  # type: ignore[abstract]  # what it leaves out (sockets, threads) must not be used
+        self.board = Switchboard(self.loop, Random(f"{seed}/network"), keep=keep_records)
+        self.tolerate_exits = tolerate_exits
+        self.exits: dict[Address, BaseException] = {}
+        self._machines: dict[str, Machine] = {}
+        self._components: dict[Address, Component] = {}
+        self._graveyard: list[SimTask] = []
+        self._rule_number = 0
+
+    def __enter__(self) -> SimWorld:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def run(self, scenario: Coroutine[Any, Any, T]) -> T:
+        """Run the scenario to its end; raises what it raises, or the first failure of a component."""
+        collecting = gc.isenabled()
+        gc.disable()  # abandoned coroutines must not be closed in the middle of a run
+        try:
+            result: T = self.loop.run_until_complete(scenario)
+        finally:
+            if collecting:
+                gc.enable()
+        return result
+
+    def close(self) -> None:
+        for place in self.board.places.values():
+            if place.boot is not None:
+                place.boot.dead = True
+        tasks = [t for t in asyncio.all_tasks(self.loop) if isinstance(t, SimTask)]
+        self.board.hexdigest()
+        self.loop.discard(sorted({*tasks, *self._graveyard}, key=lambda t: t.serial))
+        self._graveyard.clear()
+        self.loop.close()
+
+    # ── what it saw ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def digest(self) -> str:
+        return self.board.hexdigest()
+
+    @property
+    def records(self) -> list[Record]:
+        return self.board.records
+
+    def notes(self, event: str) -> list[Record]:
+        return [r for r in self.board.records if r[4] == event]
+
+    def time(self) -> float:
+        return self.loop.time()
+
+    def hosts(self) -> Sequence[Address]:
+        return sorted(self._components)
+
+    def running(self, name: Address) -> bool:
+        return self._place(name).boot is not None
+
+    def platter(self, name: Address) -> Platter:
+        return self._place(name).platter
+
+    # ── hosts ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self, name: Address, machine: str, spec: Spec) -> None:
+        self.add(name, machine, resolve(spec))
+
+    def add(self, name: Address, machine: str, component: Component) -> None:
+        """Start a component that is at hand as a function (tests' own)."""
+        if name in self.board.places:
+            raise UsageError(f"there is a host {name!r} already")
+        self._new_place(name, machine, seat=False)
+        self._components[name] = component
+        self._boot(name)
+
+    async def crash(self, name: Address) -> None:
+        place = self._place(name)
+        if place.boot is not None:
+            self._kill(place, "crash")
+
+    async def restart(self, name: Address) -> None:
+        await self.crash(name)
+        self._boot(name)
+
+    async def remove(self, name: Address) -> None:
+        await self.crash(name)
+        del self.board.places[name]
+        del self._components[name]
+        for place in self.board.places.values():
+            place.links.pop(name, None)
+
+    async def pause(self, name: Address) -> None:
+        place = self._place(name)
+        if place.boot is not None and place.boot.parked is None:
+            self.board.note(place, place.boot, "pause", {})
+            place.boot.parked = []
+
+    async def resume(self, name: Address) -> None:
+        place = self._place(name)
+        if place.boot is not None and place.boot.parked is not None:
+            self.loop.release(place.boot)
+            self.board.note(place, place.boot, "resume", {})
+            self.board.redeliver(place)
+
+    async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
+        m = self._machine(machine)
+        m.offset, m.rate, m.since = offset, rate, self.time()
+
+    async def poweroff(self, machine: str) -> None:
+        for name in self._on(machine):
+            await self.crash(name)
+
+    async def poweron(self, machine: str) -> None:
+        for name in self._on(machine):
+            if not self.running(name):
+                self._boot(name)
+
+    def _on(self, machine: str) -> list[Address]:
+        names = [n for n in self.hosts() if self._place(n).machine.name == machine]
+        if not names:
+            raise UsageError(f"no machine {machine!r}", remedy=f"one of {', '.join(sorted(self._machines))}")
+        return names
+
+    # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def fault(self, rule: Rule, *, lasting: float = 0.0) -> str:
+        if not rule.id:
+            self._rule_number += 1
+            rule = replace(rule, id=f"f{self._rule_number}")
+        if lasting:
+            rule = replace(rule, expires=self.time() + lasting)
+            self.loop.call_later(lasting, self._expire, context=Context())
+        self.board.rules.install(rule)
+        self.board.rules_changed()
+        return rule.id
+
+    async def heal(self, rule_id: str | None = None) -> None:
+        if self.board.rules.heal(rule_id):
+            self.board.rules_changed()
+
+    def _expire(self) -> None:
+        if self.board.rules.expire(self.time()):
+            self.board.rules_changed()
+
+    # ── the scenario's own seats ─────────────────────────────────────────────────────────────────────────────
+
+    async def join(self, name: Address, machine: str) -> Host:
+        place = self._new_place(name, machine, seat=True)
+        place.boots += 1
+        boot = place.boot = Boot(name, place.boots)
+
+        def run_as(function: Callable[..., Any], *args: Any) -> None:
+            function(*args)
+
+        return make_host(self.board, place, boot, self._rng(name, 1), run_as)
+
+    async def leave(self, name: Address) -> None:
+        place = self._place(name)
+        if place.boot is not None:
+            place.boot.dead = True
+        del self.board.places[name]
+        for other in self.board.places.values():
+            other.links.pop(name, None)
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self, name: Address) -> Place:
+        try:
+            return self.board.places[name]
+        except KeyError:
+            raise UsageError(f"no host {name!r}", remedy=f"one of {', '.join(self.hosts())}") from None
+
+    def _machine(self, name: str) -> Machine:
+        return self._machines.setdefault(name, Machine(name))
+
+    def _new_place(self, name: Address, machine: str, *, seat: bool) -> Place:
+        platter = Platter(Random(f"{self.seed}/disk/{name}"))
+        place = self.board.places[name] = Place(name, self._machine(machine), platter, seat)
+        return place
+
+    def _rng(self, name: Address, boot: int) -> Random:
+        return Random(f"{self.seed}/{name}/{boot}")
+
+    def _boot(self, name: Address) -> None:
+        place = self._place(name)
+        place.boots += 1
+        boot = place.boot = Boot(name, place.boots)
+        context = copy_context()
+        context.run(OWNER.set, boot)
+        host = make_host(self.board, place, boot, self._rng(name, place.boots), context.copy().run)
+        self.board.note(place, boot, "boot", {})
+        work = self._run(place, boot, host)
+        self.loop.create_task(work, name=f"{name}.{boot.number}", context=context)
+        self.board.redeliver(place)
+
+    async def _run(self, place: Place, boot: Boot, host: Host) -> None:
+        """The body of one boot; a component that ends, ends its host."""
+        error: BaseException | None = None
+        try:
+            await self._components[place.name](host)
+        except Exception as failure:
+            error = failure
+            self.exits[place.name] = failure
+        self.board.note(place, boot, "exit", {"error": repr(error) if error else ""})
+        self._kill(place, "")
+        if isinstance(error, InvariantViolation) or (error is not None and not self.tolerate_exits):
+            self.loop.failure = self.loop.failure or error
+
+    def _kill(self, place: Place, event: str) -> None:
+        boot = place.boot
+        assert boot is not None
+        if event:
+            self.board.note(place, boot, event, {})
+        boot.dead = True
+        place.boot = None
+        place.watching.clear()
+        self._graveyard.extend(self.loop.tasks_of(boot))
+        place.platter.crash()
