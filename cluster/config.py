@@ -23,7 +23,7 @@ def parse(cls: type[T], data: Mapping[str, Any], place: str = "") -> T:
     field's path for an unknown key, a wrong type or a missing value. Whole numbers are fine where floats are meant."""
     if not isinstance(data, Mapping):
         raise UsageError(f"{type(data).__name__} where a mapping is meant", place=place)
-    hints = _hints(cls)
+    hints = _hints(typing.cast(Any, cls))
     known = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls)) if f.init}
     for key in data:
         if key not in known:

@@ -84,7 +84,13 @@ class Rpc:
         self._openers: dict[tuple[Address, int, int], Sender] = {}
         self._readers: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._serial = host.boot << 32
         host.bus.listen(self._receive)
+
+    def serial(self) -> int:
+        """A number that this host has never given before, in no boot: it names an operation over all its attempts."""
+        self._serial += 1
+        return self._serial
 
     # ── serving ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,8 +18,8 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Replace by the object as given; its metadata.resourceVersion is the precondition. `subresource`: "" or
-    "status"."""
+    """Replace by the object as given; its metadata.resourceVersion is the precondition. `subresource`: "", "status"
+    or (Namespace) "finalize"."""
 
     obj: Object
     subresource: str = ""
@@ -27,7 +27,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A JSON merge patch."""
+    """A JSON merge patch. metadata.uid and metadata.resourceVersion in it are preconditions."""
 
     kind: str
     namespace: str
@@ -58,7 +58,31 @@ class Emit:
     message: str
 
 
-Action = Create | Update | Patch | Delete | Emit
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Go on only if a live (linearizable) read agrees; else stop, and look again with what it said in the cache.
+
+    `gone`: no object of that name has this uid. `alive`: it has, and is not being deleted. `unchanged`: it still
+    has this resourceVersion ("": there is none such)."""
+
+    kind: str
+    namespace: str
+    name: str
+    expect: Literal["gone", "alive", "unchanged"]
+    uid: str = ""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Delete everything of a kind that a live list of the namespace shows; go on only if it showed nothing."""
+
+    kind: str
+    namespace: str
+
+
+Write = Create | Update | Patch | Delete
+Action = Write | Emit | Verify | Purge
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+# make tour: the main job. make test: all tests. make check: what must hold before a commit.
+# Everything is installed into .venv and nowhere else; needs Python >= 3.11 and a package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEEDS ?= 200
+
+.PHONY: tour test check sim proc bench clean
+
+tour: $(VENV)/.installed
+	$(BIN)/python launch.py tour
+
+test: $(VENV)/.installed check
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proc" tests
+	$(BIN)/python -m pytest -m proc tests
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+sim: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2 --seeds $(SEEDS) tests/sim tests/scenarios
+
+proc: $(VENV)/.installed
+	$(BIN)/python -m pytest -m proc tests
+
+bench: $(VENV)/.installed
+	$(BIN)/python launch.py bench all
+
+# raftos names exact versions of 2016 that would overwrite msgpack, so it comes without them; its setup script needs
+# a setuptools that still has pkg_resources (docs/decisions.md).
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools<81" wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps "raftos==0.2.6"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

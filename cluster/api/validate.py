@@ -1,0 +1,139 @@
+"""Validation: everything that is wrong with an object, each with the path of its field, in Kubernetes' words.
+
+Must not know who asks: the server refuses by it, a command line may ask before it sends anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cluster.api import defaults as _tables  # noqa: F401  (reads the schema's tables)
+from cluster.api import formats, validate_apps, validate_core, validate_network, validate_pod
+from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, FieldError, at
+from cluster.api.kinds import KINDS, Kind
+from cluster.api.meta import Object, deleting, finalizers_of, name_of, owners_of
+from cluster.api.schema import REGISTRY
+from cluster.errors import StatusError
+
+__all__ = ["UNKNOWN_FIELD", "FieldError", "invalid", "validate"]
+
+Rule = Callable[[Object, Errors], None]
+UpdateRule = Callable[[Object, Object, Errors], None]
+
+RULES: dict[str, Rule] = {
+    "ConfigMap": validate_core.config_map,
+    "DaemonSet": validate_apps.daemon_set,
+    "Deployment": validate_apps.deployment,
+    "EndpointSlice": validate_network.endpoint_slice,
+    "Endpoints": validate_network.endpoints,
+    "Event": validate_core.event,
+    "Ingress": validate_network.ingress,
+    "Node": validate_core.node,
+    "Pod": validate_pod.pod,
+    "PriorityClass": validate_apps.priority_class,
+    "ReplicaSet": validate_apps.replica_set,
+    "Secret": validate_core.secret,
+    "Service": validate_network.service,
+}
+
+UPDATE_RULES: dict[str, UpdateRule] = {
+    "ConfigMap": validate_core.config_map_update,
+    "ControllerRevision": validate_apps.controller_revision_update,
+    "DaemonSet": validate_apps.selector_update,
+    "Deployment": validate_apps.selector_update,
+    "EndpointSlice": validate_network.endpoint_slice_update,
+    "Namespace": validate_core.namespace_update,
+    "Node": validate_core.node_update,
+    "Pod": validate_pod.pod_update,
+    "PriorityClass": validate_apps.priority_class_update,
+    "ReplicaSet": validate_apps.selector_update,
+    "Secret": validate_core.secret_update,
+    "Service": validate_network.service_update,
+}
+
+_NAME_RULES: dict[str, Callable[[str], str | None]] = {"Namespace": formats.dns_label, "Service": formats.dns_1035}
+
+
+def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -> list[FieldError]:
+    """What is wrong with a defaulted object, in order of finding; [] if nothing.
+
+    `old`: the object that it replaces, for what may not change. `subresource`: "status" and "binding" leave the rules
+    of spec to the writes that may touch it. A missing namespace is not an error here: the request gives it.
+    """
+    errors = Errors()
+    name = obj.get("kind")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        errors.required(at(ROOT, "kind")) if not name else errors.unsupported(at(ROOT, "kind"), name, KINDS)
+        return errors.found
+    if obj.get("apiVersion") != kind.api_version:
+        errors.unsupported(at(ROOT, "apiVersion"), obj.get("apiVersion", ""), [kind.api_version])
+    REGISTRY.struct(kind.kind).check(obj, ROOT, errors)
+    if any(error.reason != UNKNOWN_FIELD for error in errors.found):
+        return errors.found  # the rules below rely on shapes
+    _metadata(obj, kind, errors)
+    if old is not None:
+        _metadata_update(obj, old, errors)
+    if not subresource:
+        rule = RULES.get(kind.kind)
+        if rule is not None:
+            rule(obj, errors)
+        update_rule = UPDATE_RULES.get(kind.kind)
+        if old is not None and update_rule is not None:
+            update_rule(obj, old, errors)
+    return errors.found
+
+
+def invalid(kind: Kind, name: str, errors: Sequence[FieldError]) -> StatusError:
+    """The answer that refuses an object: the message as kubectl shows it, the causes in details."""
+    texts = [str(error) for error in errors]
+    text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    causes = [{"field": error.path, "reason": error.reason, "message": error.message} for error in errors]
+    details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
+    return StatusError("Invalid", f'{qualified} "{name}" is invalid: {text}', details)
+
+
+def _metadata(obj: Object, kind: Kind, errors: Errors) -> None:
+    path = at(ROOT, "metadata")
+    metadata = obj.get("metadata") or {}
+    rule = _NAME_RULES.get(kind.kind, formats.dns_subdomain)
+    name, prefix = metadata.get("name"), metadata.get("generateName")
+    if prefix and (wrong := rule(prefix.rstrip("-.") or prefix)):
+        errors.invalid(at(path, "generateName"), prefix, wrong)
+    if not name:
+        if not prefix:
+            errors.required(at(path, "name"), "name or generateName is required")
+    elif wrong := rule(name):
+        errors.invalid(at(path, "name"), name, wrong)
+    namespace = metadata.get("namespace")
+    if namespace and not kind.namespaced:
+        errors.forbidden(at(path, "namespace"), "not allowed on this type")
+    elif namespace and (wrong := formats.dns_label(namespace)):
+        errors.invalid(at(path, "namespace"), namespace, wrong)
+    controllers = [owner for owner in owners_of(obj) if owner.get("controller")]
+    if len(controllers) > 1:
+        errors.invalid(
+            at(path, "ownerReferences"),
+            [owner["name"] for owner in controllers],
+            'Only one reference can have Controller set to true. Found "true" in references for '
+            f"{controllers[0]['name']} and {controllers[1]['name']}",
+        )
+
+
+def _metadata_update(obj: Object, old: Object, errors: Errors) -> None:
+    path = at(ROOT, "metadata")
+    metadata, was = obj.get("metadata") or {}, old.get("metadata") or {}
+    if name_of(obj) != name_of(old):
+        errors.invalid(at(path, "name"), name_of(obj), "field is immutable")
+    for field in ("namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        # What the request leaves out, the server fills in from the old object.
+        if metadata.get(field) is not None and was.get(field) is not None and metadata[field] != was[field]:
+            errors.invalid(at(path, field), metadata[field], "field is immutable")
+    if deleting(old):
+        added = [f for f in finalizers_of(obj) if f not in finalizers_of(old)]
+        if added:
+            errors.forbidden(
+                at(path, "finalizers"),
+                f"no new finalizers can be added if the object is being deleted, found new finalizers {added}",
+            )

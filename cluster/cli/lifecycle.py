@@ -1,0 +1,234 @@
+"""up, down, status, node: the life of a cluster of processes.
+
+Must not know what the processes do; waiting for Ready asks the apiserver like anybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cluster.addresses import machine_ip
+from cluster.api.meta import condition, name_of
+from cluster.cli import output as out
+from cluster.cli.roles import store_leader
+from cluster.cli.session import CLIENT_MACHINE, Session, command, folder
+from cluster.config import ENGINES, PROFILES, ClusterSpec
+from cluster.errors import StatusError, UsageError
+from cluster.topology import MODULES, PORTS, Folders, Placement, masters, placements, worker_hosts, workers
+from cluster.world.proc.world import ClusterConfig, ProcWorld, launch
+
+BOOT_LIMIT = 60.0
+"""Seconds after which `up` gives up on Ready."""
+
+
+def endpoint(spec: ClusterSpec, placement: Placement) -> tuple[str, int]:
+    return machine_ip(spec.subnet, placement.machine), PORTS[placement.component]
+
+
+def cluster_config(spec: ClusterSpec, where: Path) -> ClusterConfig:
+    """What the process world needs to know."""
+    machines = {m: machine_ip(spec.subnet, m) for m in masters(spec) + workers(spec)}
+    machines[CLIENT_MACHINE] = f"127.{spec.subnet}.255.1"
+    return ClusterConfig(preload=MODULES, machines=machines)
+
+
+async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:
+    """The tree of processes, every component started; not yet Ready."""
+    (where / "cluster.json").parent.mkdir(parents=True, exist_ok=True)
+    world = await launch(where, cluster_config(spec, where))
+    (where / "cluster.json").write_text(json.dumps(asdict(spec), indent=1))
+    folders = Folders(str(where / "containers"), world.container_socket)
+    placed = placements(spec, folders)
+    await world.start_all([(p.name, p.machine, endpoint(spec, p)[1], p.spec) for p in placed])
+    return world, placed
+
+
+async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMIT) -> None:
+    """Until these nodes are Ready, watching rather than asking again and again."""
+    client = await session.client()
+    missing = set(want)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while missing:
+        if loop.time() > end:
+            raise UsageError(
+                f"not Ready within {limit:g} s: {', '.join(sorted(missing))}",
+                remedy=f"see `status` and the logs in {session.folder / 'log'}",
+                status=1,
+            )
+        try:
+            async with asyncio.timeout(max(0.05, end - loop.time())), client.watch("Node") as events:
+                async for event in events:
+                    ready = condition(event["object"], "Ready")
+                    if event["type"] != "BOOKMARK" and ready and ready["status"] == "True":
+                        missing.discard(name_of(event["object"]))
+                        if not missing:
+                            return
+        except (StatusError, TimeoutError):
+            await asyncio.sleep(0.02)
+
+
+@click.command("up")
+@click.option("--masters", type=int, default=3, show_default=True)
+@click.option("--workers", type=int, default=3, show_default=True)
+@click.option("--store", "engine", default="raft", show_default=True, help=f"Store engine: {', '.join(ENGINES)}.")
+@click.option("--profile", default="fast", show_default=True, help="Timing: fast or kubernetes.")
+@click.option("--runtime", default="process", show_default=True, help="Containers: process or simulated.")
+@click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
+@click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
+@click.option("--wait/--no-wait", default=True, show_default=True)
+@click.option("-o", "--output", "output", default="", help="json for data.")
+@command
+async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int:
+    """Start a cluster and wait until its nodes are Ready."""
+    began = time.monotonic()
+    where = folder(cluster)
+    spec = make_spec(where, **flags)
+    world, placed = await start_cluster(spec, where)
+    started = time.monotonic()
+    await world.close()
+    async with Session(cluster) as session:
+        if wait:
+            await wait_ready(session, workers(spec))
+    ready = time.monotonic()
+    report = {
+        "cluster": cluster,
+        "processes": len(placed),
+        "started_seconds": round(started - began, 3),
+        "ready_seconds": round(ready - began, 3),
+        "subnet": spec.subnet,
+    }
+    if output == "json":
+        print(out.to_json(report))
+    else:
+        print(
+            f"cluster {cluster!r} is up: {spec.masters} masters, {spec.workers} workers, {len(placed)} processes "
+            f"in {started - began:.2f} s" + (f", all nodes Ready in {ready - began:.2f} s" if wait else "")
+        )
+    return 0
+
+
+def make_spec(where: Path, **flags: Any) -> ClusterSpec:
+    """UsageError before anything is started."""
+    engine, profile = flags["engine"], flags["profile"]
+    if profile not in PROFILES:
+        raise UsageError(f"unknown profile {profile!r}", place="--profile", remedy=f"one of {', '.join(PROFILES)}")
+    if engine not in ENGINES:
+        raise UsageError(f"unknown store engine {engine!r}", place="--store", remedy=f"one of {', '.join(ENGINES)}")
+    zones = tuple(z.strip() for z in flags["zones"].split(",") if z.strip())
+    from cluster.world.proc.ports import free_subnet
+
+    subnet = flags["subnet"] or free_subnet(str(where), sorted(PORTS.values()))
+    return ClusterSpec(
+        masters=flags["masters"],
+        workers=flags["workers"],
+        engine=engine,
+        profile=profile,
+        runtime=flags["runtime"],
+        timing=PROFILES[profile],
+        zones=zones,
+        subnet=subnet,
+    )
+
+
+@click.command("down")
+@click.option("--wipe", is_flag=True, help="Remove its files too.")
+@command
+async def down_command(cluster: str, wipe: bool) -> int:
+    """End every process of the cluster."""
+    where = folder(cluster)
+    if not where.exists():
+        raise UsageError(f"there is no cluster {cluster!r} here", remedy="nothing to do", status=1)
+    ended = await ProcWorld.down(where)
+    if not ended and not wipe:
+        raise UsageError(f"cluster {cluster!r} is down already", remedy="`down --wipe` removes its files", status=1)
+    if wipe:
+        shutil.rmtree(where)
+    told = f": {ended} processes ended" if ended else ""
+    print(f"cluster {cluster!r} is down{told}{', files removed' if wipe else ''}")
+    return 0
+
+
+@click.command("status")
+@click.option("-o", "--output", "output", default="", help="json for data.")
+@command
+async def status_command(cluster: str, output: str) -> int:
+    """Machines, processes, faults in force, who leads the store."""
+    async with Session(cluster) as session:
+        status = await session.world.status()
+        try:
+            status["leader"] = await store_leader(session)
+        except UsageError:
+            status["leader"] = ""
+    if output == "json":
+        print(out.to_json(status))
+        return 0
+    rows = [
+        [h["machine"], h["name"], str(h["pid"] or "-"), str(h["boot"]), h["state"], f"{h['rss'] / 1e6:.0f} MB"]
+        for h in status["hosts"]
+    ]
+    print(out.render_table(["MACHINE", "HOST", "PID", "BOOT", "STATE", "RSS"], rows))
+    print(f"\nstore leader: {status['leader'] or 'none'}; faults in force: {len(status['rules'])}")
+    return 0
+
+
+@click.command("node")
+@click.argument("action", type=click.Choice(["add", "remove"]))
+@click.argument("machine", required=False)
+@click.option("--wait/--no-wait", default=True, show_default=True)
+@command
+async def node_command(action: str, machine: str | None, wait: bool, cluster: str) -> int:
+    """node add [worker-N]: a new worker joins. node remove worker-N: it leaves, and its Node object goes."""
+    async with Session(cluster) as session:
+        if action == "add":
+            added = await add_worker(session, machine)
+            if wait:
+                await wait_ready(session, [added])
+            print(f"{added} joined")
+        else:
+            if machine is None:
+                raise UsageError("which worker?", place="node remove", remedy="such as worker-3")
+            await remove_worker(session, machine)
+            print(f"{machine} left")
+    return 0
+
+
+async def add_worker(session: Session, machine: str | None = None) -> str:
+    """Start a worker's hosts on a new machine; its name."""
+    have = {h["machine"] for h in (await session.world.status())["hosts"]}
+    if machine is None:
+        machine = next(f"worker-{i}" for i in range(10_000) if f"worker-{i}" not in have)
+    if machine in have:
+        raise UsageError(f"there is a machine {machine!r} already", place="node add", status=1)
+    if not machine.startswith("worker-") or not machine[7:].isdecimal():
+        raise UsageError(f"{machine!r} is not a worker's name", place="node add", remedy="worker-N")
+    spec = session.spec
+    folders = Folders(str(session.folder / "containers"), session.world.container_socket)
+    await session.world.add_machine(machine, machine_ip(spec.subnet, machine))
+    placed = worker_hosts(spec, machine, folders)
+    await session.world.start_all([(p.name, p.machine, endpoint(spec, p)[1], p.spec) for p in placed])
+    return machine
+
+
+async def remove_worker(session: Session, machine: str) -> None:
+    """End its hosts and containers for good, and delete the Node."""
+    hosts = session.world.on(machine)
+    if not hosts or not machine.startswith("worker-"):
+        raise UsageError(f"there is no worker {machine!r}", place="node remove")
+    await session.world.poweroff(machine)
+    for host in hosts:
+        await session.world.remove(host)
+    client = await session.client()
+    try:
+        await client.delete("Node", machine)
+    except StatusError as error:
+        if error.reason != "NotFound":
+            raise

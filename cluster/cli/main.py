@@ -1,0 +1,117 @@
+"""The command line's table of commands, and the one place where errors become words and exit statuses.
+
+Must not do any command's work. A command's module is imported only when it is called: start-up time is felt.
+Exit status: 0 it holds, 1 it failed, 2 the words were off (or: unknown), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cluster.errors import StatusError, UsageError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("lifecycle", "Start a cluster and wait until its nodes are Ready."),
+    "down": ("lifecycle", "End every process of the cluster; --wipe removes its files too."),
+    "status": ("lifecycle", "Machines, processes, faults in force, who leads the store."),
+    "node": ("lifecycle", "Add a worker to the running cluster, or remove one."),
+    "tour": ("tour", "The main job, narrated: up, an app, CAP, failover, a DaemonSet, down."),
+    "get": ("objects", "Print objects, as kubectl does."),
+    "describe": ("objects", "Print objects with their events."),
+    "apply": ("objects", "Create or change objects from files."),
+    "create": ("objects", "Create objects from files, or a deployment, namespace, configmap."),
+    "delete": ("objects", "Delete objects by file, name or label."),
+    "scale": ("workloads", "Set the number of replicas."),
+    "label": ("objects", "Set or remove labels."),
+    "logs": ("workloads", "Print a container's log."),
+    "exec": ("workloads", "Run a command in a container."),
+    "rollout": ("workloads", "status, history, undo, pause, resume, restart."),
+    "kill": ("faults", "SIGKILL a host, or every host of a machine."),
+    "pause": ("faults", "SIGSTOP a host or machine."),
+    "resume": ("faults", "SIGCONT it."),
+    "restart": ("faults", "Kill it if it runs, and boot it again with its disk."),
+    "poweroff": ("faults", "Cut the power of a machine: its hosts and containers end at once."),
+    "poweron": ("faults", "Boot a machine's hosts."),
+    "partition": ("faults", 'Cut the links between groups: "master-0 | master-1,master-2".'),
+    "isolate": ("faults", "Cut a machine or host off from everyone."),
+    "delay": ("faults", "Delay messages."),
+    "loss": ("faults", "Lose messages."),
+    "faults": ("faults", "The faults in force, with what they hit and let through."),
+    "heal": ("faults", "Remove one fault, or all."),
+    "cap": ("cap", "The CAP experiment on the running cluster."),
+    "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"cluster.cli.{entry[0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "see `launch.py --help`"
+            raise UsageError(f"unknown command {args[0]!r}", remedy=remedy)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Capstan: a Kubernetes-shaped cluster of real processes that you can break on purpose."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one command; the exit status."""
+    try:
+        result = cli.main(args=list(args), prog_name="launch.py", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        hint = getattr(error, "ctx", None)
+        text = error.format_message()
+        if hint is not None:
+            text = f"{text.rstrip('.')} (see `{hint.command_path} --help`)"
+        return _say(text, 2)
+    except UsageError as error:
+        return _say(str(error), error.status)
+    except StatusError as error:
+        return _say(describe_error(error), 1)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def describe_error(error: StatusError) -> str:
+    """As kubectl words what the server answered."""
+    if error.reason == "Timeout":
+        return f"no answer: {error.message}; the request may or may not have been carried out"
+    return f"Error from server ({error.reason}): {error.message}"
+
+
+def _say(text: str, status: int) -> int:
+    prefix = "" if text.startswith("Error from server") else "error: "
+    print(f"{prefix}{text}", file=sys.stderr)
+    return status

@@ -1,0 +1,67 @@
+"""Objects as text: tables, YAML, JSON, names. Must not fetch anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from cluster.api.kinds import KINDS
+from cluster.errors import UsageError
+
+FORMATS = ("", "wide", "yaml", "json", "name")
+
+Object = dict[str, Any]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style, long strings as literals, no anchors: what kubectl prints."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def check_format(output: str) -> None:
+    if output not in FORMATS:
+        raise UsageError(f"unknown output format {output!r}", place="-o", remedy="wide, yaml, json or name")
+
+
+def to_yaml(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=1000, allow_unicode=True)
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, indent=4, ensure_ascii=False)
+
+
+def reference(obj: Object) -> str:
+    """ "deployment.apps/web": how kubectl names an object in its answers."""
+    kind = KINDS.get(obj.get("kind", ""))
+    name = obj.get("metadata", {}).get("name", "")
+    if kind is None:
+        return f"{obj.get('kind', '?').lower()}/{name}"
+    return f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"
+
+
+def render_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> str:
+    """Left-aligned, three spaces between columns."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    lines = ([list(columns)] if header else []) + cells
+    if not lines:
+        return ""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join("   ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def as_list(objects: Sequence[Object]) -> Object:
+    return {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": list(objects)}

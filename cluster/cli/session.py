@@ -1,0 +1,98 @@
+"""One command's way to a running cluster: its folder, its world, a seat on the bus, an API client.
+
+Must not know what a command does with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from functools import wraps
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+
+from cluster.client.client import Client
+from cluster.config import ClusterSpec, parse
+from cluster.errors import UsageError
+from cluster.rpc import Rpc
+from cluster.topology import apiservers
+from cluster.world.proc.world import ProcWorld
+
+STATE = ".capstan"
+CLIENT_MACHINE = "client"
+"""The machine that commands sit on: outside of the cluster, so no partition between its machines cuts it off."""
+
+
+def folder(name: str) -> Path:
+    """Where cluster `name` keeps everything."""
+    if not name or not all(c.isalnum() or c in "-_" for c in name):
+        raise UsageError(f"{name!r} is not a cluster's name", place="--name", remedy="letters, digits, - and _")
+    return Path.cwd() / STATE / name
+
+
+def load_spec(path: Path) -> ClusterSpec:
+    """The spec that `up` wrote."""
+    try:
+        data = json.loads((path / "cluster.json").read_text())
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no cluster {path.name!r} here", remedy="start one with `launch.py up`", status=1
+        ) from None
+    return parse(ClusterSpec, data, place=str(path / "cluster.json"))
+
+
+class Session:
+    """async with Session("dev") as s: await s.client.list("Pod")"""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = folder(name)
+        self.spec = load_spec(self.folder)
+        self._stack = AsyncExitStack()
+        self._world: ProcWorld | None = None
+        self._rpc: Rpc | None = None
+        self._client: Client | None = None
+
+    async def __aenter__(self) -> Session:
+        self._world = await ProcWorld.connect(self.folder)
+        self._stack.push_async_callback(self._world.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def world(self) -> ProcWorld:
+        assert self._world is not None
+        return self._world
+
+    async def rpc(self) -> Rpc:
+        """This command's seat on the bus."""
+        if self._rpc is None:
+            host = await self.world.join(f"cli-{os.getpid()}", CLIENT_MACHINE)
+            self._rpc = Rpc(host, keepalive=self.spec.timing.watch_keepalive)
+        return self._rpc
+
+    async def client(self) -> Client:
+        if self._client is None:
+            self._client = Client(await self.rpc(), apiservers(self.spec), timeout=5.0, user="admin")
+        return self._client
+
+
+def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int]:
+    """An async function as a click command's body, with `--name`."""
+
+    @click.option("--name", "cluster", default="dev", show_default=True, help="Which cluster.")
+    @wraps(function)
+    def body(**options: Any) -> int:
+        return asyncio.run(function(**options)) or 0
+
+    return body

@@ -1,0 +1,153 @@
+"""Delete what its owners have left behind, in the way the owner's deletion asked for (Kubernetes: garbage collector).
+
+Must not trust a cache that an owner is gone: a live read comes before every deletion.
+
+Background: the owner is gone, its dependents follow. Foreground: the owner waits (finalizer foregroundDeletion) for
+those dependents that block it. Orphan: the owner waits (finalizer orphan) until its dependents have been freed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from cluster.api import meta
+from cluster.api.kinds import KINDS
+from cluster.controllers.claims import without_owner
+from cluster.controllers.controller import Context, Controller, View, namespaced
+from cluster.controllers.plan import DONE, Delete, Object, Patch, Plan, PlanBuilder, Verify
+
+FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+WATCHED = tuple(kind for kind in KINDS if kind != "Event")
+"""Events come and go by themselves, and nobody owns them."""
+
+
+def key_for(obj: Object) -> str:
+    """Kind and key: "Pod:default/web-1", "Node:worker-0"."""
+    return f"{obj['kind']}:{meta.key_of(obj)}"
+
+
+def dependents(view: View, owner: Object) -> list[Object]:
+    """Everything that names the owner's uid."""
+    uid = meta.uid_of(owner)
+    return [obj for kind in WATCHED for obj in view.owned_by(uid, kind)]
+
+
+def reconcile(view: View, key: str, ctx: Context) -> Plan:
+    """One object: as an owner that waits, and as a dependent whose owners may be gone."""
+    kind, _, rest = key.partition(":")
+    obj = view.get(kind, *meta.split_key(rest))
+    if obj is None:
+        return DONE
+    if meta.deleting(obj):
+        if ORPHAN in meta.finalizers_of(obj):
+            return _orphan(view, obj)
+        return _foreground(view, obj) if FOREGROUND in meta.finalizers_of(obj) else DONE
+    return _dependent(view, obj)
+
+
+# ── owners ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _orphan(view: View, owner: Object) -> Plan:
+    plan = PlanBuilder()
+    for obj in dependents(view, owner):
+        plan.add(without_owner(obj, meta.uid_of(owner)))
+    plan.add(_without_finalizer(owner, ORPHAN))
+    return plan.build()
+
+
+def _foreground(view: View, owner: Object) -> Plan:
+    """Dependents are deleted first; the owner goes when none is left that blocks it."""
+    plan = PlanBuilder()
+    uid = meta.uid_of(owner)
+    blocked = False
+    for obj in dependents(view, owner):
+        references = [o for o in meta.owners_of(obj) if o.get("uid") == uid]
+        blocked = blocked or any(o.get("blockOwnerDeletion") for o in references)
+        if not meta.deleting(obj):
+            plan.actions.extend(_dependent(view, obj).actions)
+    if not blocked:
+        plan.add(_without_finalizer(owner, FOREGROUND))
+    return plan.build()
+
+
+def _without_finalizer(obj: Object, finalizer: str) -> Patch:
+    rest = [f for f in meta.finalizers_of(obj) if f != finalizer]
+    # The list is replaced as a whole: a finalizer that somebody has added meanwhile must not get lost.
+    stamp = {"uid": meta.uid_of(obj), "resourceVersion": obj["metadata"].get("resourceVersion", "")}
+    patch = {"metadata": {**stamp, "finalizers": rest or None}}
+    return Patch(obj["kind"], meta.namespace_of(obj), meta.name_of(obj), patch)
+
+
+# ── dependents ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _dependent(view: View, obj: Object) -> Plan:
+    """Delete it if every owner is gone or waits for it; if one remains, only the references to the others go."""
+    plan = PlanBuilder()
+    staying, waiting, missing = [], [], []
+    for reference in meta.owners_of(obj):
+        if reference["kind"] not in KINDS or reference["kind"] == "Event":
+            staying.append(reference)  # not ours to judge
+            continue
+        owner = view.get(reference["kind"], _namespace(reference, obj), reference["name"])
+        if owner is None or meta.uid_of(owner) != reference["uid"]:
+            missing.append(reference)
+        elif meta.deleting(owner) and FOREGROUND in meta.finalizers_of(owner):
+            waiting.append(reference)
+        else:
+            staying.append(reference)
+    if not waiting and not missing:
+        return DONE
+    for reference in missing:
+        place = (reference["kind"], _namespace(reference, obj), reference["name"])
+        plan.add(Verify(*place, "gone", uid=reference["uid"]))
+    if staying:
+        plan.add(without_owner(obj, *(reference["uid"] for reference in waiting + missing)))
+    else:
+        plan.add(_deletion(obj, foreground=bool(waiting) and bool(dependents(view, obj))))
+    return plan.build()
+
+
+def _namespace(reference: dict[str, Any], obj: Object) -> str:
+    return meta.namespace_of(obj) if namespaced(reference["kind"]) else ""
+
+
+def _deletion(obj: Object, foreground: bool) -> Delete:
+    """An object that has a finalizer for a way of deletion already is deleted in that way."""
+    propagation: Literal["Background", "Foreground", "Orphan"] = "Background"
+    if ORPHAN in meta.finalizers_of(obj):
+        propagation = "Orphan"
+    elif foreground or FOREGROUND in meta.finalizers_of(obj):
+        propagation = "Foreground"
+    place = (obj["kind"], meta.namespace_of(obj), meta.name_of(obj))
+    return Delete(*place, uid=meta.uid_of(obj), propagation=propagation)
+
+
+def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iterator[str]:
+    if new is not None and (meta.owners_of(new) or (meta.deleting(new) and meta.finalizers_of(new))):
+        same = old is not None and meta.owners_of(old) == meta.owners_of(new)
+        if not same or meta.deleting(new):
+            yield key_for(new)
+    if old is not None and (new is None or meta.uid_of(new) != meta.uid_of(old)):
+        for obj in dependents(view, old):
+            yield key_for(obj)
+    # A dependent that is gone, or begins to go, may be what its owner waits for.
+    for dependent in (old, new):
+        for reference in meta.owners_of(dependent or {}):
+            owner = view.get(reference["kind"], _namespace(reference, dependent or {}), reference["name"])
+            if owner is not None and meta.deleting(owner):
+                yield key_for(owner)
+    if new is not None and meta.deleting(new) and FOREGROUND in meta.finalizers_of(new):
+        for obj in dependents(view, new):
+            yield key_for(obj)
+
+
+CONTROLLER = Controller(
+    name="garbage-collector",
+    kinds=WATCHED,
+    keys=_keys,
+    reconcile=reconcile,
+    workers=8,
+)

@@ -1,0 +1,56 @@
+"""Empty a namespace that is being deleted, then let it go (Kubernetes: Namespace).
+
+Must not trust caches that it is empty: each kind is listed live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.api import meta
+from cluster.api.kinds import KINDS
+from cluster.controllers.controller import Context, Controller, View
+from cluster.controllers.plan import DONE, Object, Plan, PlanBuilder, Purge, Update
+
+FINALIZER = "kubernetes"
+LAST = ("Event", "Lease")
+"""Everything else first, so that what is said about it during deletion goes too."""
+CONTENT = (
+    *(kind for kind, entry in KINDS.items() if entry.namespaced and kind not in LAST),
+    *LAST,
+)
+
+
+def reconcile(view: View, key: str, ctx: Context) -> Plan:
+    """Kind by kind; what stops at a kind that is not empty yet begins again when something of it is gone."""
+    namespace = view.get("Namespace", "", key)
+    if namespace is None or not meta.deleting(namespace):
+        return DONE
+    finalizers = (namespace.get("spec") or {}).get("finalizers") or []
+    if FINALIZER not in finalizers:
+        return DONE
+    plan = PlanBuilder()
+    for kind in CONTENT:
+        plan.add(Purge(kind, key))
+    rest = [f for f in finalizers if f != FINALIZER]
+    spec = {**(namespace.get("spec") or {}), "finalizers": rest}
+    plan.add(Update({**namespace, "spec": spec}, "finalize"))
+    return plan.build()
+
+
+def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iterator[str]:
+    if kind == "Namespace":
+        if new is not None:
+            yield meta.name_of(new)
+    elif new is None and old is not None and meta.namespace_of(old):
+        namespace = view.get("Namespace", "", meta.namespace_of(old))
+        if namespace is not None and meta.deleting(namespace):
+            yield meta.name_of(namespace)
+
+
+CONTROLLER = Controller(
+    name="namespace-controller",
+    kinds=("Namespace", *(kind for kind in CONTENT if kind != "Event")),
+    keys=_keys,
+    reconcile=reconcile,
+)

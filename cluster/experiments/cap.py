@@ -1,0 +1,292 @@
+"""The CAP experiment: two sides, one register, v0 and v1, and what each side may still say.
+
+In either world. The store leader's machine is cut from the others; clients sit on both sides and go on asking; then the
+network heals. Must not print: the report is data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.errors import StatusError
+from cluster.history.linearize import check
+from cluster.history.record import Operation, Recorder
+from cluster.report.ledger import Row, ledger
+from cluster.rpc import Rpc
+from cluster.world.faults import Partition
+from cluster.world.host import Address
+from cluster.world.scenario import World
+from store.client import MemberStatus, StoreClient
+
+KEY = b"/experiments/cap/register"
+NAME = "register"
+TIMEOUT = 0.6
+"""Seconds that a client waits for an answer: less than the partition lasts, more than an election takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`machines`: member of the store to its machine. `seconds`: how long the partition lasts."""
+
+    members: tuple[Address, ...]
+    machines: dict[Address, str]
+    seconds: float = 2.5
+    pause: float = 0.05
+    keepalive: float = 0.5
+
+
+@dataclass(slots=True)
+class CapReport:
+    leader: Address = ""
+    minority: tuple[str, ...] = ()
+    majority: tuple[str, ...] = ()
+    partition_seconds: float = 0.0
+    """How long it took to install."""
+    new_leader: Address = ""
+    new_leader_seconds: float | None = None
+    first_write_seconds: float | None = None
+    """From the cut to the first write acknowledged on the majority's side."""
+    heal_seconds: float | None = None
+    """From healing until all replicas hold the same."""
+    replicas: dict[Address, str] = field(default_factory=dict)
+    """Digest of each replica's key space after healing."""
+    rows: list[Row] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    serializable_on_minority: str = ""
+    """What the minority's replica last said during the partition."""
+    linearizable: str = "unknown"
+    message: str = ""
+    history: tuple[Operation, ...] = ()
+
+    def problems(self) -> list[str]:
+        """Which expectations of a consistent store do not hold; empty if all do."""
+        rows = {(r.side, r.what): r for r in self.rows}
+        found = []
+        nothing = Row("", "", 0, 0, 0, 0, 0)
+        minority_write = rows.get(("minority", "write"), nothing)
+        minority_read = rows.get(("minority", "linearizable read"), nothing)
+        minority_any = rows.get(("minority", "serializable read"), nothing)
+        majority_write = rows.get(("majority", "write"), nothing)
+        checks = (
+            (minority_write.tried and not minority_write.answered, "a write was acknowledged on the minority's side"),
+            (minority_read.tried and not minority_read.answered, "a linearizable read was answered by the minority"),
+            (minority_any.stale, "no serializable read on the minority's side was stale"),
+            (majority_write.answered, "no write was acknowledged on the majority's side"),
+            (self.new_leader and self.new_leader != self.leader, "the majority elected no leader"),
+            (self.heal_seconds is not None, "the replicas did not agree after healing"),
+            (self.linearizable == "ok", f"the history is not linearizable: {self.message}"),
+        )
+        for holds, problem in checks:
+            if not holds:
+                found.append(problem)
+        return found
+
+    def data(self) -> dict[str, Any]:
+        names = [f for f in self.__slots__ if f not in ("rows", "history")]
+        result = {name: getattr(self, name) for name in names}
+        return result | {"ledger": [row.data() for row in self.rows], "problems": self.problems()}
+
+
+class Side:
+    """The clients of one side: a writer and two readers that never stop asking while the experiment runs."""
+
+    def __init__(self, name: str, store: StoreClient, recorder: Recorder, now: Callable[[], float]) -> None:
+        self.name = name
+        self.store = store
+        self.recorder = recorder
+        self.now = now
+        self.values: list[str] = []
+        self.first_ack: float | None = None
+
+    async def write(self, value: str) -> None:
+        self.values.append(value)
+
+        async def put() -> None:
+            await self.store.put(KEY, value.encode(), timeout=TIMEOUT)
+            self.first_ack = self.first_ack or self.now()
+
+        await self._record("write", value, "", put)
+
+    async def read(self, mode: str) -> None:
+        async def get() -> str | None:
+            found = await self.store.range(KEY, read=mode, timeout=TIMEOUT)
+            return found.kvs[0].value.decode() if found.kvs else None
+
+        await self._record("read", None, mode, get)
+
+    async def _record(self, kind: Any, value: Any, mode: str, work: Callable[[], Any]) -> None:
+        client = f"{self.name}-{mode or 'writer'}"
+        number = self.recorder.invoke(client, kind, NAME, value, self.now(), mode=mode, site=self.name)
+        try:
+            self.recorder.ok(number, self.now(), await work())
+        except StatusError as error:
+            self.recorder.failed(number, self.now(), definite=error.definite, error=error.reason)
+
+    async def keep_asking(self, pause: float, values: Callable[[], str]) -> None:
+        async def writer() -> None:
+            while True:
+                await self.write(values())
+                await asyncio.sleep(2 * pause)
+
+        async def reader(mode: str) -> None:
+            while True:
+                await self.read(mode)
+                await asyncio.sleep(pause)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer())
+            group.create_task(reader("linearizable"))
+            group.create_task(reader("serializable"))
+
+
+async def leader_of(store: StoreClient, members: Sequence[Address], above: int = -1) -> MemberStatus | None:
+    """The member that leads in the highest term over `above`, as far as members answer."""
+    best: MemberStatus | None = None
+    for member in members:
+        try:
+            status = await store.status(member, timeout=0.2)
+        except StatusError:
+            continue
+        if status.role == "leader" and status.term > max(above, best.term if best else -1):
+            best = status
+    return best
+
+
+async def run_cap(world: World, setup: Setup) -> CapReport:
+    """The whole story. Heals what it cut, however it ends."""
+    scout = await world.join("cap-scout", "client")
+    store = StoreClient(Rpc(scout, keepalive=setup.keepalive), setup.members)
+    report = CapReport()
+    try:
+        status = await _settled(store, setup)
+        report.leader = status.name
+        mine = setup.machines[report.leader]
+        others = tuple(dict.fromkeys(m for m in setup.machines.values() if m != mine))
+        report.minority, report.majority = (mine,), others
+        await _partitioned(world, setup, store, status, report)
+    finally:
+        await world.leave("cap-scout")
+    report.linearizable, report.message = _judge(report.history)
+    report.rows = ledger(report.history, report.values)
+    answers = [o for o in report.history if (o.site, o.mode, o.outcome) == ("minority", "serializable", "ok")]
+    report.serializable_on_minority = str(answers[-1].result) if answers else ""
+    return report
+
+
+async def _settled(store: StoreClient, setup: Setup) -> MemberStatus:
+    async with asyncio.timeout(10):
+        while True:
+            status = await leader_of(store, setup.members)
+            if status is not None:
+                return status
+            await asyncio.sleep(setup.pause)
+
+
+def _seat_client(rpc: Rpc, setup: Setup, near: str) -> StoreClient:
+    prefer = next(m for m in setup.members if setup.machines[m] == near)
+    return StoreClient(rpc, setup.members, prefer=prefer, timeout=TIMEOUT)
+
+
+async def _partitioned(world: World, setup: Setup, scout: StoreClient, before: MemberStatus, report: CapReport) -> None:
+    recorder = Recorder()
+    seats = {"minority": report.minority[0], "majority": report.majority[0]}
+    sides = {}
+    for name, machine in seats.items():
+        rpc = Rpc(await world.join(f"cap-{name}", machine), keepalive=setup.keepalive)
+        sides[name] = Side(name, _seat_client(rpc, setup, machine), recorder, world.time)
+    try:
+        await sides["majority"].write("v0")
+        report.values.append("v0")
+        for side in sides.values():
+            await side.read("linearizable")
+        await _agreed(scout, setup.members)
+        await _cut(world, setup, scout, before, report, sides)
+    finally:
+        for name in seats:
+            await world.leave(f"cap-{name}")
+    report.history = recorder.history()
+
+
+async def _cut(
+    world: World, setup: Setup, scout: StoreClient, before: MemberStatus, report: CapReport, sides: dict[str, Side]
+) -> None:
+    start = world.time()
+    rule = await world.fault(Partition(src=report.minority, dst=report.majority))
+    report.partition_seconds = world.time() - start
+    cut = world.time()
+    try:
+        asking = [
+            asyncio.ensure_future(side.keep_asking(setup.pause, _counter(side.name, report.values)))
+            for side in sides.values()
+        ]
+        sides["majority"].first_ack = None
+        following = asyncio.ensure_future(_new_leader(world, scout, setup.members, before, cut, report))
+        await asyncio.sleep(setup.seconds)
+        for task in (*asking, following):
+            task.cancel()
+        await asyncio.gather(*asking, following, return_exceptions=True)
+    finally:
+        await world.heal(rule)
+    ack = sides["majority"].first_ack
+    report.first_write_seconds = None if ack is None else ack - cut
+    healed = world.time()
+    report.replicas = await _agreed(scout, setup.members)
+    if len(set(report.replicas.values())) == 1 and len(report.replicas) == len(setup.members):
+        report.heal_seconds = world.time() - healed
+    for side in sides.values():
+        await side.read("linearizable")
+
+
+def _counter(side: str, values: list[str]) -> Callable[[], str]:
+    """v1, v2, ... on the majority's side; x1, x2, ... on the minority's."""
+    letter = "v" if side == "majority" else "x"
+    count = 0
+
+    def following() -> str:
+        nonlocal count
+        count += 1
+        value = f"{letter}{count}"
+        values.append(value)
+        return value
+
+    return following
+
+
+async def _new_leader(
+    world: World, scout: StoreClient, members: Sequence[Address], before: MemberStatus, cut: float, report: CapReport
+) -> None:
+    while True:
+        status = await leader_of(scout, members, above=before.term)
+        if status is not None:
+            report.new_leader, report.new_leader_seconds = status.name, world.time() - cut
+            return
+        await asyncio.sleep(0.01)
+
+
+async def _agreed(scout: StoreClient, members: Sequence[Address], within: float = 10.0) -> dict[Address, str]:
+    """Digests of all replicas at one revision, once they are equal; the last seen after `within` seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    digests: dict[Address, str] = {}
+    while loop.time() < end:
+        try:
+            revision = await scout.revision(timeout=1.0)
+            digests = {m: (await scout.hash(m, revision, timeout=0.5))[1] for m in members}
+        except StatusError:
+            digests = {}
+        if digests and len(set(digests.values())) == 1:
+            return digests
+        await asyncio.sleep(0.02)
+    return digests
+
+
+def _judge(history: Sequence[Operation]) -> tuple[str, str]:
+    """Linearizable reads and writes only: serializable reads promise nothing. Nothing seen is unknown."""
+    claims = [o for o in history if o.kind != "read" or o.mode == "linearizable"]
+    if not any(o.outcome == "ok" for o in claims):
+        return "unknown", "no operation was answered"
+    verdict = check(claims)
+    return verdict.outcome, verdict.message

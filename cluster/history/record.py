@@ -1,0 +1,189 @@
+"""Operations of clients as they saw them, collecting them while they run, and their file format (JSON lines).
+
+Must not judge: no checker's rule lives here. Must not open files: text in, text out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from cluster.errors import UsageError
+
+Kind = Literal["read", "write", "cas"]
+Outcome = Literal["ok", "fail", "unknown"]
+
+KINDS: tuple[Kind, ...] = ("read", "write", "cas")
+OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "unknown")
+FORMAT = 1
+NEVER = math.inf
+"""`end` of an operation whose fate is not known: it may take effect at any time after its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of one client, from its call to its return, on true time in seconds (one clock for all).
+
+    `process`: index of the sequential actor; a client goes on under a new one after an unknown outcome (Jepsen).
+    `value`: write: what is written; cas: (expected, new); read: None.
+    `outcome`: "ok" it happened; "fail" it certainly did not (`StatusError.definite`); "unknown" it may have, or may
+    yet. `result`, when ok: read: the value read; cas: whether it swapped; write: None, or its revision.
+    `mode`: the read mode ("linearizable", "serializable", "" for the only one). `site`: where the client sits, or
+    which replica it asked. `error`: the reason, when not ok.
+    """
+
+    client: str
+    process: int
+    kind: Kind
+    key: str
+    value: Any
+    start: float
+    end: float
+    outcome: Outcome
+    result: Any = None
+    mode: str = ""
+    site: str = ""
+    error: str = ""
+
+    def sentence(self) -> str:
+        """What it was, in words: 'write of 3 to "r" by c0 (1.200 to 1.310)'."""
+        until = f"to {self.end:.3f}" if self.end < NEVER else "on, outcome unknown"
+        who = f"by {self.client} ({self.start:.3f} {until})"
+        if self.kind == "read":
+            said = f" that returned {self.result!r}" if self.outcome == "ok" else ""
+            return f'read of "{self.key}"{said} {who}'
+        if self.kind == "write":
+            return f'write of {self.value!r} to "{self.key}" {who}'
+        expected, new = self.value
+        said = {True: " that swapped", False: " that found another value"}.get(self.result, "")
+        return f'compare-and-set of "{self.key}" from {expected!r} to {new!r}{said} {who}'
+
+
+def freeze(value: Any) -> Any:
+    """The same value, hashable: lists become tuples, mappings sorted tuples of pairs."""
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, dict):
+        return tuple(sorted((key, freeze(item)) for key, item in value.items()))
+    return value
+
+
+class Recorder:
+    """Collects the operations of any number of clients: `invoke` at the call, one of the others at the return.
+
+    Operations that never returned are unknown. Times are given by the caller, all from one clock."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Operation] = {}
+        self._done: list[tuple[int, Operation]] = []
+        self._process: dict[str, int] = {}
+        self._count = 0
+        self._processes = 0
+
+    def invoke(
+        self, client: str, kind: Kind, key: str, value: Any, now: float, *, mode: str = "", site: str = ""
+    ) -> int:
+        """The number to hand to `ok`, `fail` or `unknown`. A client has at most one operation open."""
+        if client not in self._process:
+            self._process[client] = self._processes
+            self._processes += 1
+        self._count += 1
+        self._open[self._count] = Operation(
+            client, self._process[client], kind, key, freeze(value), now, NEVER, "unknown", None, mode, site
+        )
+        return self._count
+
+    def ok(self, number: int, now: float, result: Any = None) -> None:
+        self._close(number, end=now, outcome="ok", result=freeze(result))
+
+    def fail(self, number: int, now: float, error: str = "") -> None:
+        """It certainly had no effect."""
+        self._close(number, end=now, outcome="fail", error=error)
+
+    def unknown(self, number: int, error: str = "") -> None:
+        """It may have happened, or may still. The client goes on as another process."""
+        operation = self._close(number, end=NEVER, outcome="unknown", error=error)
+        self._process.pop(operation.client, None)
+
+    def failed(self, number: int, now: float, *, definite: bool, error: str) -> None:
+        """`fail` or `unknown`, as a `StatusError`'s flag says."""
+        if definite:
+            self.fail(number, now, error)
+        else:
+            self.unknown(number, error)
+
+    def history(self) -> tuple[Operation, ...]:
+        """All operations so far in the order of their calls; those still open as unknown."""
+        everything = [*self._done, *self._open.items()]
+        return tuple(operation for _, operation in sorted(everything, key=lambda pair: pair[0]))
+
+    def _close(self, number: int, **changes: Any) -> Operation:
+        operation = replace(self._open.pop(number), **changes)
+        self._done.append((number, operation))
+        return operation
+
+
+def to_text(history: Iterable[Operation]) -> str:
+    """JSON lines: a header {"format": 1}, then one operation a line; `end` is null when it is not known."""
+    lines = [json.dumps({"format": FORMAT})]
+    for operation in history:
+        data = asdict(operation)
+        data["end"] = None if operation.end == NEVER else operation.end
+        lines.append(json.dumps(data))
+    return "\n".join(lines) + "\n"
+
+
+_FIELDS = {field.name for field in fields(Operation)}
+_NEEDED = ("client", "process", "kind", "key", "start", "outcome")
+
+
+def from_text(text: str, place: str = "history") -> tuple[Operation, ...]:
+    """The operations of a history file; UsageError names the line. A torn last line is refused like any other."""
+    lines = text.splitlines()
+    if not lines or _object(lines[0], f"{place}:1").get("format") != FORMAT:
+        raise UsageError("not a history of this version", place=f"{place}:1", remedy=f'{{"format": {FORMAT}}} first')
+    return tuple(
+        _operation(_object(line, f"{place}:{number}"), f"{place}:{number}")
+        for number, line in enumerate(lines[1:], start=2)
+        if line.strip()
+    )
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"not JSON: {error}", place=place) from None
+    if not isinstance(data, dict):
+        raise UsageError("not a JSON object", place=place)
+    return data
+
+
+def _operation(data: dict[str, Any], place: str) -> Operation:
+    for name in data:
+        if name not in _FIELDS:
+            raise UsageError(f"unknown field {name!r}", place=place, remedy=f"known: {', '.join(sorted(_FIELDS))}")
+    for name in _NEEDED:
+        if name not in data:
+            raise UsageError(f"{name!r} is missing", place=place)
+    for name, known in (("kind", KINDS), ("outcome", OUTCOMES)):
+        if data[name] not in known:
+            raise UsageError(f"{name} {data[name]!r} is not possible", place=place, remedy=f"one of {', '.join(known)}")
+    end = data.get("end")
+    values = {
+        "value": None,
+        **data,
+        "end": NEVER if end is None else end,
+    }
+    for name in ("start", "end"):
+        if type(values[name]) not in (int, float):
+            raise UsageError(f"{name} {values[name]!r} is not a number of seconds", place=place)
+    operation = Operation(**{**values, "value": freeze(values["value"]), "result": freeze(values.get("result"))})
+    if operation.end < operation.start:
+        raise UsageError(f"it ends at {operation.end}, before its start", place=place)
+    if operation.kind == "cas" and not (isinstance(operation.value, tuple) and len(operation.value) == 2):
+        raise UsageError("the value of a cas is [expected, new]", place=place)
+    return operation

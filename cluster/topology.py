@@ -1,0 +1,137 @@
+"""From a ClusterSpec to the hosts that make it: who runs on which machine, with which component and configuration.
+
+Pure. Components are named by strings, never imported: they arrive in their world as a `Spec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cluster.addresses import machine_ip, pod_cidr, service_cidr, split_machine
+from cluster.config import ClusterSpec
+from cluster.world.host import Address
+from cluster.world.scenario import Spec
+
+PORTS = {
+    "store": 7001,
+    "apiserver": 7002,
+    "controller-manager": 7003,
+    "scheduler": 7004,
+    "kubelet": 7005,
+    "proxy": 7006,
+}
+"""Bus port of each component, on its machine's address."""
+
+MODULES = (
+    "store.member",
+    "cluster.apiserver.component",
+    "cluster.controllers.manager",
+    "cluster.scheduler.component",
+    "nodes.kubelet.component",
+    "nodes.proxy.component",
+)
+"""What a fork server imports once for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    name: Address
+    machine: str
+    spec: Spec
+
+    @property
+    def component(self) -> str:
+        return self.name.rpartition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where real kubelets keep their containers; empty in the sim."""
+
+    containers: str = ""
+    container_socket: str = ""
+
+
+def masters(spec: ClusterSpec) -> list[str]:
+    return [f"master-{i}" for i in range(spec.masters)]
+
+
+def workers(spec: ClusterSpec) -> list[str]:
+    return [f"worker-{i}" for i in range(spec.workers)]
+
+
+def members(spec: ClusterSpec) -> tuple[Address, ...]:
+    return tuple(f"store-{i}" for i in range(spec.members))
+
+
+def apiservers(spec: ClusterSpec, first: int = 0) -> tuple[Address, ...]:
+    """All of them, the `first` one (modulo their number) at the head: whom a client asks first."""
+    return tuple(f"apiserver-{(first + i) % spec.masters}" for i in range(spec.masters))
+
+
+def placements(spec: ClusterSpec, folders: Folders | None = None) -> list[Placement]:
+    """Every host of the cluster, in the order in which they are best started."""
+    result: list[Placement] = []
+    for i in range(spec.masters):
+        result += master_hosts(spec, i)
+    for i in range(spec.workers):
+        result += worker_hosts(spec, f"worker-{i}", folders)
+    order = list(PORTS)
+    return sorted(result, key=lambda p: order.index(p.component))
+
+
+def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
+    timing = asdict(spec.timing)
+    machine = f"master-{i}"
+    store = members(spec)
+    result = []
+    if i < spec.members:
+        config: dict[str, Any] = {
+            "members": store,
+            "heartbeat": spec.timing.raft_heartbeat,
+            "election": spec.timing.raft_election,
+            "keepalive": spec.timing.watch_keepalive,
+        }
+        result.append(Placement(f"store-{i}", machine, Spec("store.member:run", config)))
+    prefer = f"store-{i}" if i < spec.members else store[i % len(store)]
+    server = {"store": store, "prefer": prefer, "timing": timing, "service_cidr": service_cidr(spec.subnet)}
+    common = {"apiservers": apiservers(spec, i), "timing": timing}
+    result.append(Placement(f"apiserver-{i}", machine, Spec("cluster.apiserver.component:run", server)))
+    result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))
+    result.append(Placement(f"scheduler-{i}", machine, Spec("cluster.scheduler.component:run", common)))
+    return result
+
+
+def worker_hosts(spec: ClusterSpec, machine: str, folders: Folders | None = None) -> list[Placement]:
+    """A worker's two hosts; also for a worker that joins a running cluster."""
+    _, i = split_machine(machine)
+    timing = asdict(spec.timing)
+    real = folders is not None and spec.runtime == "process"
+    kubelet: dict[str, Any] = {
+        "apiservers": apiservers(spec, i),
+        "timing": timing,
+        "node": machine,
+        "node_ip": machine_ip(spec.subnet, machine),
+        "pod_cidr": pod_cidr(spec.subnet, machine),
+        "runtime": "process" if real else "simulated",
+        "zone": spec.zones[i % len(spec.zones)] if spec.zones else "",
+    }
+    if real and folders is not None:
+        kubelet |= {"root": f"{folders.containers}/{machine}", "container_socket": folders.container_socket}
+    proxy = {
+        "apiservers": apiservers(spec, i),
+        "timing": timing,
+        "node": machine,
+        "node_ip": machine_ip(spec.subnet, machine),
+        "forward": real,
+    }
+    return [
+        Placement(f"kubelet-{i}", machine, Spec("nodes.kubelet.component:run", kubelet)),
+        Placement(f"proxy-{i}", machine, Spec("nodes.proxy.component:run", proxy)),
+    ]
+
+
+def machine_of(hosts: Sequence[Placement], name: Address) -> str | None:
+    return next((p.machine for p in hosts if p.name == name), None)

@@ -1,0 +1,174 @@
+"""What a container runtime does for the kubelet: the interface, and the values that cross it.
+
+Must not know how containers come to be (`nodes/runtime/`), nor what the kubelet makes of them (`podstate.py`).
+Source: Kubernetes' container runtime interface (CRI), cut down to one container per call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContainerKey:
+    """One incarnation of a container: `pod` is the pod's uid, `attempt` counts from 0 (Kubernetes: restartCount)."""
+
+    pod: str
+    name: str
+    attempt: int
+
+    @property
+    def id(self) -> str:
+        return f"{self.pod}/{self.name}/{self.attempt}"
+
+    @classmethod
+    def parse(cls, id: str) -> ContainerKey:
+        """ValueError for an id that is not ours."""
+        pod, name, attempt = id.split("/")
+        return cls(pod, name, int(attempt))
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What a pod's volume holds. `files`: relative path to content; None: an empty folder that belongs to the pod.
+    `claim`: a folder that outlives the pod on its node, by this name."""
+
+    name: str
+    files: Mapping[str, bytes] | None = None
+    claim: str = ""
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    volume: str
+    path: str
+    sub_path: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything that is needed to start one container; references are resolved, $(VAR) is expanded.
+
+    `limits`: cpu in milli-cores, memory in bytes; absent means none."""
+
+    key: ContainerKey
+    namespace: str
+    pod_name: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = ""
+    ip: str = ""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as the runtime sees it. Times are seconds since 1970 on the machine's clock.
+
+    `signal` is the number that ended it (0: none); `exit_code` is then 128 + signal. `message` of a running one is a
+    warning for an Event (a placeholder says what it is)."""
+
+    key: ContainerKey
+    state: Literal["running", "exited"]
+    started_at: float
+    image: str = ""
+    image_id: str = ""
+    ip: str = ""
+    finished_at: float = 0.0
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A pulled image. `present`: it was there already."""
+
+    id: str
+    size: int = 0
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    ok: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """`tail`: last lines only, None for all. `follow`: go on until the container ends. `limit`: bytes at most,
+    the last ones."""
+
+    tail: int | None = None
+    follow: bool = False
+    limit: int = 4 * 1024 * 1024
+
+
+class RuntimeFailure(Exception):
+    """The runtime could not. `reason` is Kubernetes' word for a waiting container (ErrImagePull,
+    CreateContainerConfigError, CreateContainerError, RunContainerError), or NotFound, NotRunning, DeadlineExceeded."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+OnExit = Callable[[Container], None]
+
+EXEC_LIMIT = 1024 * 1024
+"""Bytes of stdout and of stderr that an exec gives back; the rest is read and dropped."""
+
+
+class Runtime(Protocol):
+    """All methods raise RuntimeFailure; starting the same key twice starts nothing and answers the one there is."""
+
+    async def open(self, on_exit: OnExit) -> list[Container]:
+        """Ready the runtime; every container that it still has, running or not. From now on `on_exit` is called, in
+        the loop, as soon as a container ends. RuntimeFailure if the runtime cannot be reached."""
+
+    async def pull(self, image: str) -> Image:
+        """Make the image present. RuntimeFailure ErrImagePull if there is none."""
+
+    async def start(self, spec: ContainerSpec) -> Container: ...
+
+    async def signal(self, key: ContainerKey, name: Literal["TERM", "KILL"]) -> None:
+        """Nothing happens to one that does not run."""
+
+    async def execute(self, key: ContainerKey, argv: tuple[str, ...], timeout: float) -> Executed:
+        """Run a command inside. RuntimeFailure NotFound, NotRunning, or DeadlineExceeded (it was killed)."""
+
+    async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
+        """Carry out a probe's httpGet, tcpSocket or exec; `action` is that part of the container's manifest, with
+        ports as numbers and `host` filled in. Never raises for the probed thing's sake: that is `ok=False`."""
+
+    def logs(self, key: ContainerKey, query: LogQuery) -> AsyncIterator[bytes]:
+        """Chunks of the log, oldest first. RuntimeFailure NotFound if there is none."""
+
+    async def remove(self, key: ContainerKey) -> None:
+        """Forget one ended container and its files. Missing is fine."""
+
+    async def remove_pod(self, pod: str) -> None:
+        """Kill and forget all that belongs to the pod; nothing of it is left on return. Missing is fine."""
+
+    def images(self) -> list[tuple[str, int]]:
+        """Names and sizes in bytes of the images that are present, sorted."""
+
+    async def close(self) -> None: ...

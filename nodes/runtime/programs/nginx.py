@@ -1,0 +1,82 @@
+"""Stands for nginx: HTTP on port 80 of the pod. Serves $HOME/usr/share/nginx/html where a volume put files there; else
+says which pod answers, and what was asked. Must not do more: no proxying, no configuration files."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from nodes.runtime.programs.place import pod_ip, port_here
+
+DOCUMENTS = "usr/share/nginx/html"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "nginx-capstan"
+    sys_version = ""
+    timeout = 60
+
+    def do_GET(self) -> None:
+        root = Path(os.environ.get("HOME", ".")) / DOCUMENTS
+        path = unquote(urlsplit(self.path).path)
+        if root.is_dir():
+            self._file(root.resolve(), path)
+        else:
+            text = f"Welcome to nginx!\npod: {os.environ.get('HOSTNAME', '')}\npath: {self.path}\n"
+            self._answer(200, text.encode(), "text/plain; charset=utf-8")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1 << 20))
+        self._answer(405, b"405 Not Allowed\n", "text/plain")
+
+    def _file(self, root: Path, path: str) -> None:
+        found = (root / path.lstrip("/")).resolve()
+        if found.is_dir():
+            found = found / "index.html"
+        if not found.is_relative_to(root) or not found.is_file():
+            self._answer(404, b"404 Not Found\n", "text/plain")
+            return
+        self._answer(200, found.read_bytes(), mimetypes.guess_type(found.name)[0] or "application/octet-stream")
+
+    def _answer(self, code: int, body: bytes, type: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        sys.stdout.write(f"{self.address_string()} - - [{self.log_date_time_string()}] {format % args}\n")
+        sys.stdout.flush()
+
+    def address_string(self) -> str:
+        return str(self.client_address[0])
+
+
+def main(argv: list[str]) -> int:
+    """Serve until SIGTERM, then end with 0 as nginx does. NGINX_PORT: another port than 80."""
+    port = port_here(int(os.environ.get("NGINX_PORT") or 80))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Server((pod_ip(), port), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        print(f"nginx (capstan's own) serves on {pod_ip()}:{port}", flush=True)
+        stop.wait()
+        server.shutdown()
+    return 0

@@ -1,0 +1,58 @@
+"""What a store member is told at its start.
+
+Must not read any of it from anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`members` are the hosts' names; the host that runs this is one of them."""
+
+    members: tuple[str, ...]
+    heartbeat: float = 0.1
+    """Seconds between a leader's signs of life."""
+    election: float = 1.0
+    """Least election timeout in seconds; each is drawn from [1, 2) of it."""
+    keepalive: float = 2.0
+    """Seconds between two signs of life of a silent watch stream."""
+    snapshot_entries: int = 10_000
+    """Applied entries between two snapshots."""
+    retain_entries: int = 1_000
+    """Entries below a snapshot kept in memory for followers that lag a little."""
+    wal_segment_bytes: int = 4 << 20
+    keep_revisions: int = 10_000
+    """The leader compacts the key space so that about so many revisions stay readable (0: never by itself)."""
+    max_request_bytes: int = 3 << 19
+    """Largest transaction (etcd: --max-request-bytes, 1.5 MiB)."""
+    max_pending: int = 20_000
+    """Proposals under way before more are refused with TooManyRequests."""
+    max_append_bytes: int = 1 << 20
+    snapshot_chunk_bytes: int = 1 << 20
+    watch_chunk: int = 1_000
+    """About so many events of history at once to a watcher that is behind."""
+
+    def __post_init__(self) -> None:
+        checks = (
+            (bool(self.members) and len(set(self.members)) == len(self.members), "members", "names, each once"),
+            (self.heartbeat > 0, "heartbeat", "more than 0 s"),
+            (self.election >= 2 * self.heartbeat, "election", f"at least two heartbeats of {self.heartbeat} s"),
+            (self.keepalive > 0, "keepalive", "more than 0 s"),
+            (self.snapshot_entries > 0, "snapshot_entries", "more than 0"),
+            (self.retain_entries >= 0, "retain_entries", "0 or more"),
+            (self.wal_segment_bytes > 0, "wal_segment_bytes", "more than 0"),
+            (self.keep_revisions >= 0, "keep_revisions", "0 or more"),
+            (0 < self.max_request_bytes <= 16 << 20, "max_request_bytes", "1 to 16 MiB"),
+            (self.max_pending > 0, "max_pending", "more than 0"),
+            (self.max_append_bytes > 0, "max_append_bytes", "more than 0"),
+            (0 < self.snapshot_chunk_bytes <= 32 << 20, "snapshot_chunk_bytes", "1 to 32 MiB"),
+            (self.watch_chunk > 0, "watch_chunk", "more than 0"),
+        )
+        for holds, name, right in checks:
+            if not holds:
+                raise UsageError(f"{name}={getattr(self, name)!r} is not possible", place="store", remedy=right)

@@ -1,0 +1,50 @@
+"""What a raft member is told at its start: who it is, its timing in seconds, its limits; validated once.
+
+Must not read any of it from anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`members` are the first voters and count only until the log or a snapshot holds a configuration."""
+
+    id: str
+    members: tuple[str, ...]
+    heartbeat_seconds: float = 0.1
+    election_seconds: float = 1.0
+    """Least election timeout; each is drawn from [1, 2) of it (3.4, 9.3)."""
+    max_append_bytes: int = 1 << 20
+    """Most payload of one Append; a single larger entry still goes alone."""
+    max_inflight: int = 64
+    """Appends under way to one follower before the leader waits for an answer."""
+    snapshot_chunk_bytes: int = 1 << 20
+    retain_entries: int = 1000
+    """Entries kept in memory below a compaction, for followers that lag a little."""
+    check_quorum: bool = True
+    """A leader that hears no majority for `election_seconds` steps down (6.2); voters who hear one refuse (4.2.3)."""
+    pre_vote: bool = True
+
+    def __post_init__(self) -> None:
+        checks = (
+            (bool(self.id), "id", "a name"),
+            (len(set(self.members)) == len(self.members), "members", "each name once"),
+            (self.heartbeat_seconds > 0, "heartbeat_seconds", "more than 0"),
+            (
+                self.election_seconds >= 2 * self.heartbeat_seconds,
+                "election_seconds",
+                f"at least two heartbeats of {self.heartbeat_seconds} s",
+            ),
+            (self.max_append_bytes > 0, "max_append_bytes", "more than 0"),
+            (self.max_inflight > 0, "max_inflight", "more than 0"),
+            (self.snapshot_chunk_bytes > 0, "snapshot_chunk_bytes", "more than 0"),
+            (self.retain_entries >= 0, "retain_entries", "0 or more"),
+        )
+        for holds, name, right in checks:
+            if not holds:
+                raise UsageError(f"{name}={getattr(self, name)!r} is not possible", place="raft", remedy=right)
