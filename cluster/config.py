@@ -102,7 +102,7 @@ class Timing:
     """informers relist nothing; reconcilers look at every object again this often."""
     request_timeout: float = 5.0
     """how long a component waits for an apiserver before it tries another."""
-    watch_keepalive: float = 2.0
+    watch_keepalive: float = 5.0
     """a silent watch stream says so this often; three in a row missed break it."""
     bookmark: float = 10.0
     raft_heartbeat: float = 0.1

@@ -13,7 +13,8 @@ What is promised: a reply that arrives belongs to its request (matched by id and
 in time is StatusError Timeout, which is indefinite. A request is executed at most once per message that
 arrives; the bus may repeat messages, so a server remembers nothing and callers see the first reply.
 
-Streams: every item carries a sequence number from 1; a gap, or silence of three keep-alives, breaks the stream
+Streams: every item carries a sequence number from 1; a gap (that a quarter of a keep-alive does not fill: the bus may
+reorder), or silence of three keep-alives, breaks the stream
 (StatusError StreamBroken) and the reader opens a new one from its last revision. The reader pings; a server that
 hears none for three keep-alives closes its side, and answers a ping for a stream that it does not know with an end,
 so that a reader notices a server's restart within one ping.
@@ -39,6 +40,10 @@ REPLY, ITEM, PING = ".reply", ".item", ".ping"
 CLOSE = "stream.close"
 MISSED = 3
 """Keep-alives that may be missed before a stream counts as broken."""
+OVERTAKEN = 4
+"""A missing item is waited for a keep-alive divided by this: the ones after it may have overtaken it."""
+HELD = 4096
+"""Items that may be held until the one before them comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +307,8 @@ class Stream:
         self._id = 0
         self._seq = 0
         self._items: deque[Any] = deque()
+        self._early: dict[int, Any] = {}
+        self._gap: asyncio.TimerHandle | None = None
         self._over = False
         self._error: StatusError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -320,8 +327,9 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._rpc._readers.pop(self._id, None)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._gap):
+            if timer is not None:
+                timer.cancel()
         if not self._over:
             self._rpc.host.bus.send(self.dst, CLOSE, self._id)
 
@@ -349,25 +357,46 @@ class Stream:
         self._timer = loop.call_later(self._rpc.keepalive, self._ping)
 
     def _item(self, body: Any) -> None:
-        if self._over or type(body) is not list or not body:
+        if self._over or type(body) is not list or not body or type(body[0]) is not int:
             return
         self._last = asyncio.get_running_loop().time()
         seq = body[0]
         if len(body) == 1:  # a keep-alive
             if seq > self._seq:
-                self._finish(StatusError("StreamBroken", f"items {self._seq + 1} to {seq} of {self.kind} were lost"))
-            return
-        if seq <= self._seq:  # repeated by the bus
-            return
-        if seq != self._seq + 1:
-            self._finish(StatusError("StreamBroken", f"item {self._seq + 1} of {self.kind} was lost"))
-            return
-        self._seq = seq
+                self._miss()
+        elif seq <= self._seq:
+            if len(body) == 3 and body[2]:  # a server that has forgotten us (it restarted) counts from the start
+                self._finish(StatusError.from_body(body[2]))
+            # anything else was repeated by the bus
+        elif seq == self._seq + 1:
+            self._accept(body)
+            while not self._over and self._seq + 1 in self._early:
+                self._accept(self._early.pop(self._seq + 1))
+        else:
+            if len(self._early) < HELD:
+                self._early[seq] = body
+            self._miss()
+
+    def _accept(self, body: Any) -> None:
+        self._seq = body[0]
         if len(body) == 3:
             self._finish(StatusError.from_body(body[2]) if body[2] else None)
-            return
-        self._items.append(body[1])
-        self._wake()
+        else:
+            self._items.append(body[1])
+            self._wake()
+
+    def _miss(self) -> None:
+        """The next item is not here, though a later one is: the bus may have let one overtake the other."""
+        if self._gap is None:
+            wait = self._rpc.keepalive / OVERTAKEN
+            self._gap = asyncio.get_running_loop().call_later(wait, self._give_up, self._seq + 1)
+
+    def _give_up(self, missing: int) -> None:
+        self._gap = None
+        if not self._over and self._seq < missing:
+            self._finish(StatusError("StreamBroken", f"item {missing} of {self.kind} was lost"))
+        elif self._early:  # that one came, another is missing since
+            self._miss()
 
     def _finish(self, error: StatusError | None) -> None:
         self._over = True

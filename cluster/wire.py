@@ -19,6 +19,9 @@ MAX_DEPTH = 64
 MAX_NAME = 256
 """Characters of a kind or an address."""
 
+_OPENING = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+"""First bytes of maps and arrays in msgpack."""
+
 _packer = msgpack.Packer(use_bin_type=True, autoreset=True)
 _pack = _packer.pack
 
@@ -69,15 +72,19 @@ def decode(frame: bytes | memoryview) -> Envelope:
     if len(fields) != 10:
         raise WireError(f"a frame has 10 fields, this one {len(fields)}")
     _, kind, src, dst, boot, id, corr, timeout, lamport, body = fields
-    for text in (kind, src, dst):
-        if type(text) is not str or not text or len(text) > MAX_NAME:
-            raise WireError("kind, source and destination are short strings")
-    for number in (boot, id, corr, lamport):
-        if type(number) is not int or number < 0:
-            raise WireError("boot, id, correlation and Lamport time are whole numbers from 0")
-    if type(timeout) not in (int, float) or not 0 <= timeout < 1e9:
+    if not (type(kind) is type(src) is type(dst) is str and kind and src and dst):
+        raise WireError("kind, source and destination are strings that are not empty")
+    if len(kind) > MAX_NAME or len(src) > MAX_NAME or len(dst) > MAX_NAME:
+        raise WireError("kind, source and destination are short strings")
+    if not (type(boot) is type(id) is type(corr) is type(lamport) is int):
+        raise WireError("boot, id, correlation and Lamport time are whole numbers")
+    if boot < 0 or id < 0 or corr < 0 or lamport < 0:
+        raise WireError("boot, id, correlation and Lamport time are whole numbers from 0")
+    if type(timeout) is not float and type(timeout) is not int or not 0 <= timeout < 1e9:
         raise WireError("timeout is seconds from 0")
-    _check_depth(body)
+    # Each level of nesting costs a byte that can open a map or an array: with few of them there is nothing to check.
+    if len(frame) - len(bytes(frame).translate(None, _OPENING)) > MAX_DEPTH:
+        _check_depth(body)
     return Envelope(kind, src, dst, boot, id, corr, float(timeout), lamport, body)
 
 

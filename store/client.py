@@ -62,9 +62,9 @@ READ_ATTEMPT = 0.25
 """Seconds after which a read is tried on another member."""
 SUSPICION = 0.12
 """Seconds without an answer to a write after which the members are asked who leads."""
-PROBE = 0.1
-"""Seconds to wait for the answers to that question."""
-PAUSE = 0.02
+PROBE = 0.05
+"""Seconds to wait for the answers to that question, and the least between two of them is half of it."""
+PAUSE = 0.01
 """Seconds between attempts while nobody leads; doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 0.16
 
@@ -190,7 +190,7 @@ class StoreClient:
     async def status(self, member: Address, *, timeout: float | None = None) -> MemberStatus:
         within = self.timeout if timeout is None else timeout
         answer = await self._rpc.call(member, "store.status", [], timeout=within)
-        return MemberStatus(*answer[:-1], tuple(answer[-1]))
+        return MemberStatus._make((*answer[:-1], tuple(answer[-1])))
 
     async def hash(self, member: Address, revision: int = 0, *, timeout: float | None = None) -> tuple[int, str]:
         """(revision, digest of all keys with their versions at that revision): equal on all members."""
@@ -219,6 +219,7 @@ class StoreClient:
         deadline = loop.time() + within
         pause = PAUSE
         failure: StatusError | None = None
+        tries = 0
         while True:
             left = deadline - loop.time()
             if left <= 0:
@@ -232,7 +233,8 @@ class StoreClient:
                 if not self._again(error, target, write):
                     raise
                 failure = error
-            if not self._leader and self._next == self._near:  # all were asked, or this one knows no leader yet
+            tries += 1
+            if tries % len(self.members) == 0:  # all were asked, or two members each think that the other leads
                 await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
                 pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -269,9 +271,10 @@ class StoreClient:
             self._prober = asyncio.get_running_loop().create_task(self._probe())
 
     async def _probe(self) -> None:
-        """While writes wait for a silent member: ask all who leads; end the waiting for one that does not."""
+        """While writes wait for a silent member: ask the others who leads; end the waiting if somebody does."""
         while self._suspects and len(self.members) > 1:
-            asked = [asyncio.ensure_future(self._asked(name)) for name in self.members]
+            silent = self._suspects.values()
+            asked = [asyncio.ensure_future(self._asked(name)) for name in self.members if name not in silent]
             answers = [answer for task in asked if (answer := await task) is not None]
             term = max((answer.term for answer in answers), default=0)
             leader = next((a.name for a in answers if a.role == "leader" and a.term == term), "")

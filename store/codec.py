@@ -298,6 +298,10 @@ def _kvs(rows: Any) -> tuple[KeyValue, ...]:
     return tuple([KeyValue(*row) for row in rows])
 
 
+def range_answer(result: RangeResult) -> Any:
+    return (result.revision, result.kvs, result.count, result.more)
+
+
 def range_result(body: Any) -> RangeResult:
     return RangeResult(body[0], _kvs(body[1]), body[2], body[3])
 
@@ -307,11 +311,11 @@ def txn_answer(result: TxnResult) -> Any:
 
 
 def _response_row(response: Response) -> Any:
-    if type(response) is PutResult:
+    if isinstance(response, PutResult):
         return (PUT, response.prev)
-    if type(response) is DeleteResult:
+    if isinstance(response, DeleteResult):
         return (DELETE, response.deleted, response.prev)
-    return (RANGE, *response)
+    return (RANGE, *range_answer(response))
 
 
 def _response_of(row: Any) -> Response:
@@ -348,6 +352,7 @@ def batch_of(payload: bytes) -> tuple[HardState | None, list[Entry]]:
 
 
 def mark_payload(index: int, term: int) -> bytes:
+    """A snapshot from the leader replaced the whole log."""
     return pack((index, term))
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 HEAD, BATCH, MARK = 1, 2, 3
-"""Types of records: a segment's first; one `Ready`'s hard state and entries; a snapshot was made or installed."""
+"""Types of records: a segment's first; one `Ready`'s hard state and entries; a snapshot replaced the log."""
 
 FORMAT = 1
 _HEADER = struct.Struct("<BII")

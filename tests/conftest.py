@@ -13,10 +13,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite", action="store_true", help="write what came out into the golden files")
 
 
-@pytest.fixture
-def seeds(request: pytest.FixtureRequest) -> range:
-    """The seeds to run, from 0."""
-    return range(int(request.config.getoption("--seeds")))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `seed` runs once for each, from 0: a failing one has its number in its name."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(int(metafunc.config.getoption("--seeds"))))
 
 
 @pytest.fixture

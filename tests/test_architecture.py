@@ -15,6 +15,11 @@ FILES = sorted(p for folder in OURS for p in (ROOT / folder).rglob("*.py"))
 
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS, MAX_METHODS = 400, 60, 6, 25
 LONGER = {"store/raft/node.py": 600}
+WIDER = {
+    "cluster/wire.py:encode": "a frame's fields, one by one: building an Envelope first costs a third of the bus's rate",
+    "cluster/world/sim/world.py:SimWorld": "the World interface is wide, and tests look into it",
+}
+"""What may pass the limits on parameters or methods, and why."""
 
 GROUND = (
     "cluster.errors",
@@ -198,10 +203,12 @@ def test_sizes(path: Path) -> None:
             size = (node.end_lineno or 0) - node.lineno + 1
             assert size <= MAX_FUNCTION, f"{where}:{node.lineno} {node.name} has {size} lines"
             names = [a.arg for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls")]
-            assert len(names) <= MAX_PARAMETERS, f"{where}:{node.lineno} {node.name} takes {len(names)} parameters"
+            wide = f"{where}:{node.name}" in WIDER
+            assert wide or len(names) <= MAX_PARAMETERS, f"{where}:{node.lineno} {node.name} takes {len(names)} parameters"
         if isinstance(node, ast.ClassDef):
             methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-            assert len(methods) <= MAX_METHODS, f"{where}:{node.lineno} {node.name} has {len(methods)} methods"
+            wide = f"{where}:{node.name}" in WIDER
+            assert wide or len(methods) <= MAX_METHODS, f"{where}:{node.lineno} {node.name} has {len(methods)} methods"
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.name != "__init__.py"], ids=id_of)

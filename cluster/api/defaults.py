@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cluster.api import schema_apps, schema_core, schema_pod, views
+from cluster.api import schema_apps, schema_core, schema_pod, schema_podparts
 from cluster.api.meta import Object, deep_copy
 from cluster.api.schema import REGISTRY
 
-SCHEMAS = (schema_core, schema_pod, schema_apps)
+SCHEMAS = (schema_core, schema_pod, schema_podparts, schema_apps)
 """The tables that must have been read before a struct can be asked for."""
 
 
@@ -26,29 +26,6 @@ def default(obj: Object) -> Object:
     fill = REGISTRY.struct(kind).fill
     assert fill is not None  # structs always have one
     result: Object = fill(obj)
-    return result
-
-
-def initial(obj: Object) -> Object:
-    """The (defaulted) object as a create stores it: its status is the server's, whatever the client wrote
-    (Kubernetes: PrepareForCreate). A new object; only its outer level is fresh."""
-    result = {key: value for key, value in obj.items() if key != "status"}
-    match obj.get("kind"):
-        case "Pod":
-            result["status"] = {"phase": "Pending", "qosClass": views.qos_class(obj)}
-        case "Namespace":
-            result["status"] = {"phase": "Active"}
-        case "Service" | "Ingress":
-            result["status"] = {"loadBalancer": {}}
-        case "Node" if "status" in obj:
-            result["status"] = obj["status"]  # a kubelet registers itself with its status
-        case "ReplicaSet":
-            result["status"] = {"replicas": 0}
-        case "DaemonSet":
-            counts = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
-            result["status"] = dict.fromkeys(counts, 0)
-        case "Deployment":
-            result["status"] = {}
     return result
 
 

@@ -9,9 +9,9 @@ import difflib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-Path = tuple[Any, ...]
+Path: TypeAlias = tuple[Any, ...]
 """(parent path, last part), () at the root: one small tuple per level while all is well, text only for an error."""
 
 ROOT: Path = ()

@@ -67,7 +67,7 @@ def _json(obj: Object, patch: Any) -> Object:
         raise StatusError("Invalid", f"the JSON patch does not fit the object: {error!r}") from None
     if not isinstance(result, dict):
         raise StatusError("Invalid", f"the JSON patch makes {_kind_of(result)} of the object")
-    return deep_copy(result)  # "copy" and "move" may leave shared parts behind
+    return dict(deep_copy(result))  # "copy" and "move" may leave shared parts behind
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -91,7 +91,7 @@ def _merge_map(original: Object, patch: Object, type: Type | None) -> Object:
         case None | "merge":
             pass
         case "replace":
-            return _plain({key: value for key, value in patch.items() if key != "$patch"})
+            return dict(_plain({key: value for key, value in patch.items() if key != "$patch"}))
         case "delete":
             return {}
         case other:
@@ -114,7 +114,7 @@ def _merge_map(original: Object, patch: Object, type: Type | None) -> Object:
 
 def _lone_directives(result: Object, patch: Object, type: Type | None) -> None:
     """$deleteFromPrimitiveList and $setElementOrder of fields that the patch does not set itself."""
-    for directive, value in patch.items():
+    for directive in patch:
         for prefix in (_DELETE, _ORDER):
             key = directive.removeprefix(prefix)
             if not directive.startswith(prefix) or key in patch or not isinstance(result.get(key), list):
@@ -174,7 +174,7 @@ def _merge_list(original: list[Any], patch: list[Any], type: ListOf, order: list
         if not isinstance(item, dict):
             raise StatusError("BadRequest", f"an entry of the patch is {_kind_of(item)} where an object is meant")
     if any(item.get("$patch") == "replace" and len(item) == 1 for item in patch):
-        return _plain([item for item in patch if item.get("$patch") != "replace" or len(item) > 1])
+        return list(_plain([item for item in patch if item.get("$patch") != "replace" or len(item) > 1]))
     result: list[Any] = deep_copy(original)
     for item in patch:
         if keys[0] not in item:

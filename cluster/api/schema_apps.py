@@ -1,6 +1,6 @@
 """The fields of the kinds outside the core group: apps, coordination, discovery, networking, scheduling.
 
-Must not hold rules that look at two fields; those are in validate_apps.py, validate_network.py and defaults_apps.py.
+Must not hold rules that look at two fields; those are in validate_apps.py, validate_network.py and defaults.py.
 """
 
 from cluster.api.schema import REGISTRY

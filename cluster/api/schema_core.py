@@ -1,6 +1,6 @@
 """The fields of what every object has, and of the core group's kinds other than Pod: one line each.
 
-Must not hold rules that look at two fields; those are in validate_core.py and defaults_core.py.
+Must not hold rules that look at two fields; those are in validate_core.py, validate_network.py and defaults.py.
 """
 
 from cluster.api.schema import REGISTRY

@@ -5,10 +5,10 @@ Must not know who asks: the server refuses by it, a command line may ask before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from cluster.api import defaults as _tables  # noqa: F401  (reads the schema's tables)
-from cluster.api import formats, validate_apps, validate_core, validate_network, validate_pod
+from cluster.api import formats
 from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, FieldError, at
 from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import Object, deleting, finalizers_of, name_of, owners_of
@@ -16,42 +16,6 @@ from cluster.api.schema import REGISTRY
 from cluster.errors import StatusError
 
 __all__ = ["UNKNOWN_FIELD", "FieldError", "invalid", "validate"]
-
-Rule = Callable[[Object, Errors], None]
-UpdateRule = Callable[[Object, Object, Errors], None]
-
-RULES: dict[str, Rule] = {
-    "ConfigMap": validate_core.config_map,
-    "DaemonSet": validate_apps.daemon_set,
-    "Deployment": validate_apps.deployment,
-    "EndpointSlice": validate_network.endpoint_slice,
-    "Endpoints": validate_network.endpoints,
-    "Event": validate_core.event,
-    "Ingress": validate_network.ingress,
-    "Node": validate_core.node,
-    "Pod": validate_pod.pod,
-    "PriorityClass": validate_apps.priority_class,
-    "ReplicaSet": validate_apps.replica_set,
-    "Secret": validate_core.secret,
-    "Service": validate_network.service,
-}
-
-UPDATE_RULES: dict[str, UpdateRule] = {
-    "ConfigMap": validate_core.config_map_update,
-    "ControllerRevision": validate_apps.controller_revision_update,
-    "DaemonSet": validate_apps.selector_update,
-    "Deployment": validate_apps.selector_update,
-    "EndpointSlice": validate_network.endpoint_slice_update,
-    "Namespace": validate_core.namespace_update,
-    "Node": validate_core.node_update,
-    "Pod": validate_pod.pod_update,
-    "PriorityClass": validate_apps.priority_class_update,
-    "ReplicaSet": validate_apps.selector_update,
-    "Secret": validate_core.secret_update,
-    "Service": validate_network.service_update,
-}
-
-_NAME_RULES: dict[str, Callable[[str], str | None]] = {"Namespace": formats.dns_label, "Service": formats.dns_1035}
 
 
 def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -> list[FieldError]:
@@ -75,12 +39,10 @@ def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -
     if old is not None:
         _metadata_update(obj, old, errors)
     if not subresource:
-        rule = RULES.get(kind.kind)
-        if rule is not None:
-            rule(obj, errors)
-        update_rule = UPDATE_RULES.get(kind.kind)
-        if old is not None and update_rule is not None:
-            update_rule(obj, old, errors)
+        if kind.rule is not None:
+            kind.rule(obj, errors)
+        if old is not None and kind.update_rule is not None:
+            kind.update_rule(obj, old, errors)
     return errors.found
 
 
@@ -97,7 +59,7 @@ def invalid(kind: Kind, name: str, errors: Sequence[FieldError]) -> StatusError:
 def _metadata(obj: Object, kind: Kind, errors: Errors) -> None:
     path = at(ROOT, "metadata")
     metadata = obj.get("metadata") or {}
-    rule = _NAME_RULES.get(kind.kind, formats.dns_subdomain)
+    rule = kind.name
     name, prefix = metadata.get("name"), metadata.get("generateName")
     if prefix and (wrong := rule(prefix.rstrip("-.") or prefix)):
         errors.invalid(at(path, "generateName"), prefix, wrong)

@@ -5,7 +5,7 @@ Must not check types, required fields or single values: the schema has done that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.api.fielderrors import ROOT, Errors, Path, at
@@ -112,7 +112,8 @@ def _node_term(term: Map, path: Path, errors: Errors) -> None:
 
 
 def _requirement(requirement: Map, path: Path, errors: Errors) -> None:
-    values, operator = requirement.get("values") or (), requirement["operator"]
+    values: Sequence[str] = requirement.get("values") or ()
+    operator = requirement["operator"]
     if operator in ("In", "NotIn") and not values:
         errors.required(at(path, "values"), "must be specified when `operator` is 'In' or 'NotIn'")
     elif operator in ("Exists", "DoesNotExist") and values:

@@ -2,7 +2,7 @@
 
 A `create pod`, on its way through: `component` (the verb arrives) -> `verbs` (shell: who reads and writes what, in
 which order) -> `registry` (what a new object gets) -> `admission` (may it, and what is added) -> `cluster.api`
-(defaults, validation) -> `storage` (one guarded transaction) -> the store -> `feed` (the store's watch) -> `watchcache` ->
+(defaults, validation) -> `storage` (one guarded transaction) -> the store -> `feed` (its watch) -> `watchcache` ->
 `hub` -> every watcher.
 
 Pure: registry, subresources, admission, allocation, watchcache, hub, arguments, refusals. Shells: component, verbs,

@@ -70,23 +70,30 @@ class Arguments:
 
     def object(self, kind: Kind, *, typed: bool = True) -> Object:
         """The object that came with the request: a map with a metadata map, of that kind (if `typed`)."""
-        obj = self._body.get("object")
-        if type(obj) is not dict:
-            raise bad_request("object is required, and is a map")
-        meta = obj.get("metadata", {})
-        if type(meta) is not dict:
-            raise bad_request("metadata is a map")
-        for field in ("name", "namespace", "generateName", "resourceVersion", "uid"):
-            value = meta.get(field)
-            if value is not None and (type(value) is not str or "/" in value):
-                raise bad_request(f'metadata.{field} is a string without "/"')
-        if typed and (obj.get("kind"), obj.get("apiVersion")) != (kind.kind, kind.api_version):
-            given = f"{obj.get('apiVersion')!s}, Kind={obj.get('kind')!s}"[:128]
-            raise bad_request(f"the object is {given}; this is for {kind.api_version}, Kind={kind.kind}")
-        return {**obj, "metadata": meta}
+        return well_formed(kind, self._body.get("object"), typed=typed)
 
     def _typed(self, field: str, right: type, what: str) -> Any:
         value = self._body.get(field)
         if value is not None and type(value) is not right:
             raise bad_request(f"{field} is {what}")
         return value
+
+
+def well_formed(kind: Kind, obj: Any, *, typed: bool = True) -> Object:
+    """An object whose metadata can be worked with: a map with a metadata map, of that kind (if `typed`)."""
+    if type(obj) is not dict:
+        raise bad_request("object is required, and is a map")
+    meta = obj.get("metadata", {})
+    if type(meta) is not dict:
+        raise bad_request("metadata is a map")
+    for field in ("name", "namespace", "generateName", "resourceVersion", "uid"):
+        value = meta.get(field)
+        if value is not None and (type(value) is not str or "/" in value):
+            raise bad_request(f'metadata.{field} is a string without "/"')
+    finalizers = meta.get("finalizers") or []
+    if type(finalizers) is not list or any(type(finalizer) is not str for finalizer in finalizers):
+        raise bad_request("metadata.finalizers is a list of strings")
+    if typed and (obj.get("kind"), obj.get("apiVersion")) != (kind.kind, kind.api_version):
+        given = f"{obj.get('apiVersion')!s}, Kind={obj.get('kind')!s}"[:128]
+        raise bad_request(f"the object is {given}; this is for {kind.api_version}, Kind={kind.kind}")
+    return {**obj, "metadata": meta}

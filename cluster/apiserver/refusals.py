@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cluster.api import validate
 from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import Kind
 from cluster.errors import StatusError
@@ -38,11 +39,7 @@ def forbidden(kind: Kind, name: str, why: str, **more: Any) -> StatusError:
 
 def invalid(kind: Kind, name: str, errors: Sequence[FieldError]) -> StatusError:
     """details.causes: [{field, reason, message}], one for each error."""
-    what = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    lines = [str(error) for error in errors]
-    text = lines[0] if len(lines) == 1 else "[" + ", ".join(lines) + "]"
-    causes = [{"field": e.path, "reason": e.reason, "message": e.message} for e in errors]
-    return StatusError("Invalid", f'{what} "{name}" is invalid: {text}', _details(kind, name, causes=causes))
+    return validate.invalid(kind, name, errors)
 
 
 def bad_request(why: str) -> StatusError:

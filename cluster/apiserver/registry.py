@@ -16,8 +16,9 @@ from cluster.api.defaults import default
 from cluster.api.fielderrors import UNKNOWN_FIELD, FieldError
 from cluster.api.kinds import Kind
 from cluster.api.validate import validate
-from cluster.api.views import pod_phase
+from cluster.api.views import pod_phase, qos_class
 from cluster.apiserver import refusals
+from cluster.errors import StatusError, UsageError
 
 Object = dict[str, Any]
 
@@ -25,6 +26,7 @@ FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _FINALIZER = {"Foreground": FOREGROUND, "Orphan": ORPHAN, "Background": ""}
 DEFAULT_GRACE = 30
 IMMORTAL = ("default", "kube-system", "kube-public")
+_ADDRESSES = ("clusterIP", "clusterIPs")
 _SERVERS_OWN = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "uid")
 _NOT_STORED = ("resourceVersion", "managedFields", "selfLink")
 
@@ -80,7 +82,7 @@ def prepare_create(kind: Kind, given: Object, now: float, rng: Random) -> Object
     if kind.status and kind.kind != "Node":  # a Node is registered together with its status
         obj.pop("status", None)
     if kind.kind == "Pod":
-        obj["status"] = {"phase": "Pending"}
+        obj["status"] = {"phase": "Pending", "qosClass": _qos_class(obj)}
     elif kind.kind == "Namespace":
         obj["status"] = {"phase": "Active"}
         spec = obj.get("spec")
@@ -88,18 +90,25 @@ def prepare_create(kind: Kind, given: Object, now: float, rng: Random) -> Object
     return obj
 
 
-def complete(kind: Kind, obj: Object, old: Object | None = None, *, unknown: str = "") -> Object:
+def _qos_class(pod: Object) -> str:
+    try:
+        return qos_class(pod)
+    except (TypeError, ValueError, AttributeError, KeyError, StatusError, UsageError):
+        return "BestEffort"  # it is malformed: the validator will say where
+
+
+def complete(kind: Kind, obj: Object, old: Object | None = None, *, unknown: str = "", subresource: str = "") -> Object:
     """With defaults, and valid; or Invalid with all that is wrong. `unknown` fields: "" or Strict refuses them,
     Ignore and Warn let them pass."""
     try:
         full = default(obj)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         # Defaults reckon with the right types; the validator says which one is wrong.
-        wrong = validate(obj, old)
+        wrong = validate(obj, old, subresource=subresource)
         if not wrong:
             raise refusals.bad_request(f"{type(error).__name__}: {error}") from None
         raise refusals.invalid(kind, m.name_of(obj), wrong) from None
-    errors = validate(full, old)
+    errors = validate(full, old, subresource=subresource)
     if unknown in ("Ignore", "Warn"):
         errors = [error for error in errors if error.reason != UNKNOWN_FIELD]
     if errors:
@@ -186,9 +195,12 @@ def _keep_allocated(new: Object, old: Object) -> Object:
     """A Service that does not name its address or node ports keeps those that it has (Kubernetes:
     patchAllocatedValues)."""
     spec, had = new.get("spec"), old.get("spec") or {}
-    if type(spec) is not dict or spec.get("type", "ClusterIP") == "ExternalName":
+    if type(spec) is not dict:
         return new
-    spec = dict(spec)
+    if spec.get("type", "ClusterIP") == "ExternalName":
+        own = {name: value for name, value in spec.items() if name not in _ADDRESSES or value != had.get(name)}
+        return {**new, "spec": own}
+    spec = _drop_type_dependent(dict(spec), had)
     if had.get("type") != "ExternalName" and not spec.get("clusterIP") and had.get("clusterIP"):
         spec["clusterIP"] = had["clusterIP"]
         spec["clusterIPs"] = had.get("clusterIPs", [had["clusterIP"]])
@@ -196,6 +208,25 @@ def _keep_allocated(new: Object, old: Object) -> Object:
         known = {(p.get("protocol", "TCP"), p["port"]): p["nodePort"] for p in had.get("ports", ()) if "nodePort" in p}
         spec["ports"] = [_with_node_port(port, known) for port in spec["ports"]]
     return {**new, "spec": spec}
+
+
+def _drop_type_dependent(spec: Object, had: Object) -> Object:
+    """What the old type had and the new one cannot have goes, if it was merely sent back (dropTypeDependentFields)."""
+    if spec.get("type", "ClusterIP") != "ClusterIP" or had.get("type") not in ("NodePort", "LoadBalancer"):
+        return spec
+    held = {port["nodePort"] for port in had.get("ports", ()) if "nodePort" in port}
+    for name in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"):
+        if name in spec and spec[name] == had.get(name):
+            del spec[name]
+    if type(spec.get("ports")) is list:
+        spec["ports"] = [_without_node_port(port, held) for port in spec["ports"]]
+    return spec
+
+
+def _without_node_port(port: Any, held: set[int]) -> Any:
+    if type(port) is not dict or type(port.get("nodePort")) is not int or port["nodePort"] not in held:
+        return port
+    return {name: value for name, value in port.items() if name != "nodePort"}
 
 
 def _with_node_port(port: Any, known: dict[tuple[str, int], int]) -> Any:
@@ -214,10 +245,8 @@ def prepare_delete(kind: Kind, old: Object, options: DeleteOptions, now: float) 
     check_preconditions(kind, old, options.uid, options.resource_version)
     name = m.name_of(old)
     if options.propagation not in ("", *_FINALIZER):
-        error = refusals.bad_request(
-            f'propagationPolicy "{options.propagation}": needs to be one of Foreground, Background, Orphan'
-        )
-        raise error
+        text = f'propagationPolicy "{options.propagation}": needs to be one of Foreground, Background, Orphan'
+        raise refusals.bad_request(text)
     if kind.kind == "Namespace" and name in IMMORTAL:
         raise refusals.forbidden(kind, name, "this namespace may not be deleted")
     meta = stored_metadata(old)

@@ -28,7 +28,7 @@ def set_status(kind: Kind, old: Object, given: Object) -> Outcome:
         new.pop("status", None)
     else:
         new["status"] = given["status"]
-    return settle(old, complete(kind, new, old))
+    return settle(old, complete(kind, new, old, subresource="status"))
 
 
 def bind(kind: Kind, old: Object, node: str, uid: str, now: float) -> Outcome:

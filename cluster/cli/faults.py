@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from cluster.cli import output as out
+from cluster.cli.lifecycle import machines_of
 from cluster.cli.roles import Cast, resolve_targets
 from cluster.cli.session import Session, command
 from cluster.errors import UsageError
@@ -64,7 +65,7 @@ def _one_target(name: str, doc: str, verb: str, work: Callable[[Session, str, bo
 
 def _each_host(method: str) -> Callable[[Session, str, bool], Awaitable[None]]:
     async def work(session: Session, name: str, is_machine: bool) -> None:
-        hosts = session.world.on(name) if is_machine else [name]
+        hosts = (await machines_of(session))[name] if is_machine else [name]
         for host in hosts:
             await getattr(session.world, method)(host)
 
@@ -244,7 +245,7 @@ async def faults_command(output: str, cluster: str) -> int:
     else:
         rows = []
         for r in rules:
-            left = f"{r['remaining']:.1f} s" if r.get("remaining") else "until healed"
+            left = f"{r['expires'] - status['now']:.1f} s" if r["expires"] else "until healed"
             sides = f"{','.join(r['src']) or 'anyone'} {'<->' if r['both'] else '->'} {','.join(r['dst']) or 'anyone'}"
             rows.append(
                 [r["id"], r["type"], sides, ",".join(r["kinds"]) or "any", left, str(r["hit"]), str(r["passed"])]

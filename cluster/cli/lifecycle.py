@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import time
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from typing import Any
 import click
 
 from cluster.addresses import machine_ip
-from cluster.api.meta import condition, name_of
 from cluster.cli import output as out
 from cluster.cli.roles import store_leader
 from cluster.cli.session import CLIENT_MACHINE, Session, command, folder
 from cluster.config import ENGINES, PROFILES, ClusterSpec
 from cluster.errors import StatusError, UsageError
+from cluster.experiments.assembly import nodes_ready
 from cluster.topology import MODULES, PORTS, Folders, Placement, masters, placements, worker_hosts, workers
-from cluster.world.proc.world import ClusterConfig, ProcWorld, launch
+from cluster.world.proc.launch import down, launch
+from cluster.world.proc.registry import ProcConfig, is_free
+from cluster.world.proc.world import ProcWorld
 
 BOOT_LIMIT = 60.0
 """Seconds after which `up` gives up on Ready."""
@@ -33,47 +35,39 @@ def endpoint(spec: ClusterSpec, placement: Placement) -> tuple[str, int]:
     return machine_ip(spec.subnet, placement.machine), PORTS[placement.component]
 
 
-def cluster_config(spec: ClusterSpec, where: Path) -> ClusterConfig:
+def proc_config(spec: ClusterSpec) -> ProcConfig:
     """What the process world needs to know."""
     machines = {m: machine_ip(spec.subnet, m) for m in masters(spec) + workers(spec)}
     machines[CLIENT_MACHINE] = f"127.{spec.subnet}.255.1"
-    return ClusterConfig(preload=MODULES, machines=machines)
+    ports = {p.name: PORTS[p.component] for p in placements(spec)}
+    return ProcConfig(preload=MODULES, machines=machines, ports=ports, subnet=spec.subnet)
 
 
 async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:
-    """The tree of processes, every component started; not yet Ready."""
-    (where / "cluster.json").parent.mkdir(parents=True, exist_ok=True)
-    world = await launch(where, cluster_config(spec, where))
-    (where / "cluster.json").write_text(json.dumps(asdict(spec), indent=1))
-    folders = Folders(str(where / "containers"), world.container_socket)
-    placed = placements(spec, folders)
-    await world.start_all([(p.name, p.machine, endpoint(spec, p)[1], p.spec) for p in placed])
+    """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails."""
+    world = launch(where, proc_config(spec))
+    try:
+        (where / "cluster.json").write_text(json.dumps(asdict(spec), indent=1))
+        placed = placements(spec, folders(where, world))
+        await asyncio.gather(*(world.start(p.name, p.machine, p.spec) for p in placed))
+    except BaseException:
+        await world.close()
+        down(where)
+        raise
     return world, placed
 
 
+def folders(where: Path, world: ProcWorld) -> Folders:
+    return Folders(str(where / "containers"), str(world.layout.containers))
+
+
 async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMIT) -> None:
-    """Until these nodes are Ready, watching rather than asking again and again."""
-    client = await session.client()
-    missing = set(want)
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit
-    while missing:
-        if loop.time() > end:
-            raise UsageError(
-                f"not Ready within {limit:g} s: {', '.join(sorted(missing))}",
-                remedy=f"see `status` and the logs in {session.folder / 'log'}",
-                status=1,
-            )
-        try:
-            async with asyncio.timeout(max(0.05, end - loop.time())), client.watch("Node") as events:
-                async for event in events:
-                    ready = condition(event["object"], "Ready")
-                    if event["type"] != "BOOKMARK" and ready and ready["status"] == "True":
-                        missing.discard(name_of(event["object"]))
-                        if not missing:
-                            return
-        except (StatusError, TimeoutError):
-            await asyncio.sleep(0.02)
+    """Until these nodes are Ready; UsageError that says where to look if they are not within `limit` seconds."""
+    try:
+        await nodes_ready(await session.client(), want, limit)
+    except TimeoutError as error:
+        logs = f"see `status` and the logs in {session.folder / 'log'}"
+        raise UsageError(str(error), remedy=logs, status=1) from None
 
 
 @click.command("up")
@@ -124,9 +118,7 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
     if engine not in ENGINES:
         raise UsageError(f"unknown store engine {engine!r}", place="--store", remedy=f"one of {', '.join(ENGINES)}")
     zones = tuple(z.strip() for z in flags["zones"].split(",") if z.strip())
-    from cluster.world.proc.ports import free_subnet
-
-    subnet = flags["subnet"] or free_subnet(str(where), sorted(PORTS.values()))
+    subnet = flags["subnet"] or free_subnet(str(where))
     return ClusterSpec(
         masters=flags["masters"],
         workers=flags["workers"],
@@ -139,6 +131,20 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
     )
 
 
+def free_subnet(name: str) -> int:
+    """A second octet whose first master's address is not in use; the same for the same cluster if possible."""
+    first = zlib.crc32(name.encode()) % 200
+    for step in range(200):
+        subnet = 20 + (first + step) % 200
+        if all(
+            is_free(machine_ip(subnet, machine), port)
+            for machine in ("master-0", "worker-0")
+            for port in PORTS.values()
+        ):
+            return subnet
+    raise UsageError("no subnet of 127/8 is free", place="up", remedy="end another cluster", status=1)
+
+
 @click.command("down")
 @click.option("--wipe", is_flag=True, help="Remove its files too.")
 @command
@@ -147,13 +153,10 @@ async def down_command(cluster: str, wipe: bool) -> int:
     where = folder(cluster)
     if not where.exists():
         raise UsageError(f"there is no cluster {cluster!r} here", remedy="nothing to do", status=1)
-    ended = await ProcWorld.down(where)
-    if not ended and not wipe:
+    if not ProcWorld(where).layout.is_up() and not wipe:
         raise UsageError(f"cluster {cluster!r} is down already", remedy="`down --wipe` removes its files", status=1)
-    if wipe:
-        shutil.rmtree(where)
-    told = f": {ended} processes ended" if ended else ""
-    print(f"cluster {cluster!r} is down{told}{', files removed' if wipe else ''}")
+    down(where, wipe=wipe)
+    print(f"cluster {cluster!r} is down{', its files are removed' if wipe else ''}")
     return 0
 
 
@@ -163,7 +166,8 @@ async def down_command(cluster: str, wipe: bool) -> int:
 async def status_command(cluster: str, output: str) -> int:
     """Machines, processes, faults in force, who leads the store."""
     async with Session(cluster) as session:
-        status = await session.world.status()
+        status = dict(await session.world.status())
+        status["hosts"] = list(status["hosts"].values())
         try:
             status["leader"] = await store_leader(session)
         except UsageError:
@@ -203,24 +207,29 @@ async def node_command(action: str, machine: str | None, wait: bool, cluster: st
 
 async def add_worker(session: Session, machine: str | None = None) -> str:
     """Start a worker's hosts on a new machine; its name."""
-    have = {h["machine"] for h in (await session.world.status())["hosts"]}
+    have = await machines_of(session)
     if machine is None:
         machine = next(f"worker-{i}" for i in range(10_000) if f"worker-{i}" not in have)
     if machine in have:
         raise UsageError(f"there is a machine {machine!r} already", place="node add", status=1)
     if not machine.startswith("worker-") or not machine[7:].isdecimal():
         raise UsageError(f"{machine!r} is not a worker's name", place="node add", remedy="worker-N")
-    spec = session.spec
-    folders = Folders(str(session.folder / "containers"), session.world.container_socket)
-    await session.world.add_machine(machine, machine_ip(spec.subnet, machine))
-    placed = worker_hosts(spec, machine, folders)
-    await session.world.start_all([(p.name, p.machine, endpoint(spec, p)[1], p.spec) for p in placed])
+    placed = worker_hosts(session.spec, machine, folders(session.folder, session.world))
+    await asyncio.gather(*(session.world.start(p.name, p.machine, p.spec) for p in placed))
     return machine
+
+
+async def machines_of(session: Session) -> dict[str, list[str]]:
+    """Machine to its hosts."""
+    machines: dict[str, list[str]] = {}
+    for host in (await session.world.status())["hosts"].values():
+        machines.setdefault(host["machine"], []).append(host["name"])
+    return machines
 
 
 async def remove_worker(session: Session, machine: str) -> None:
     """End its hosts and containers for good, and delete the Node."""
-    hosts = session.world.on(machine)
+    hosts = (await machines_of(session)).get(machine, [])
     if not hosts or not machine.startswith("worker-"):
         raise UsageError(f"there is no worker {machine!r}", place="node remove")
     await session.world.poweroff(machine)

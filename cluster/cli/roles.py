@@ -40,7 +40,7 @@ class Cast:
     async def of(cls, session: Session) -> Cast:
         status = await session.world.status()
         machines: dict[str, tuple[str, ...]] = {}
-        for host in status["hosts"]:
+        for host in status["hosts"].values():
             machines[host["machine"]] = (*machines.get(host["machine"], ()), host["name"])
         return cls(session, machines)
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +20,25 @@ import click
 from cluster.api.meta import deleting, name_of, uid_of
 from cluster.api.views import pod_node, pod_ready
 from cluster.cli import output as out
+from cluster.cli.cap import ledger_table
 from cluster.cli.lifecycle import add_worker, endpoint, make_spec, remove_worker, start_cluster, wait_ready
 from cluster.cli.manifests import load
 from cluster.cli.objects import apply_one
 from cluster.cli.observer import Observer
 from cluster.cli.session import STATE, Session
+from cluster.cli.story import Story
 from cluster.config import ClusterSpec
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.cap import Setup, run_cap
 from cluster.report.failover import FailoverClock, last_renewal
 from cluster.topology import Placement, members, workers
+from cluster.world.proc.launch import down
 from cluster.world.proc.world import ProcWorld
 
 Object = dict[str, Any]
 NAME = "tour"
 MANIFESTS = Path(__file__).resolve().parents[2] / "scenarios" / "manifests"
 LABELS = {"app": "nginx"}
-
-
-@dataclass(slots=True)
-class Story:
-    """What was said, measured and expected so far."""
-
-    quiet: bool
-    began: float = field(default_factory=time.monotonic)
-    data: dict[str, Any] = field(default_factory=dict)
-    expectations: list[dict[str, Any]] = field(default_factory=list)
-
-    def title(self, text: str) -> None:
-        self.say(f"\n── {text} ──" if self.expectations else f"── {text} ──")
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            print(text, flush=True)
-
-    def expect(self, holds: bool, text: str) -> None:
-        self.expectations.append({"holds": bool(holds), "expectation": text})
-        self.say(f"   {'ok    ' if holds else 'FAILED'}  {text}")
-
-    @property
-    def failed(self) -> list[str]:
-        return [e["expectation"] for e in self.expectations if not e["holds"]]
 
 
 @click.command("tour")
@@ -75,8 +52,7 @@ def tour_command(as_json: bool, keep: bool) -> int:
 async def _tour(story: Story, keep: bool) -> int:
     where = Path.cwd() / STATE / NAME
     if where.exists():
-        await ProcWorld.down(where)
-        shutil.rmtree(where)
+        down(where, wipe=True)
     spec = make_spec(where, masters=3, workers=3, engine="raft", profile="fast", runtime="process", zones="", subnet=0)
     placed: list[Placement] = []
     try:
@@ -114,7 +90,7 @@ async def _up(story: Story, spec: ClusterSpec, where: Path) -> list[Placement]:
     async with Session(NAME) as session:
         await wait_ready(session, workers(spec))
         seconds = time.monotonic() - began
-        hosts = (await session.world.status())["hosts"]
+        hosts = list((await session.world.status())["hosts"].values())
     by_machine: dict[str, list[str]] = {}
     for host in hosts:
         by_machine.setdefault(host["machine"], []).append(f"{host['name']} {host['pid']}")
@@ -237,19 +213,14 @@ async def _replace(session: Session, pod: Object) -> tuple[str, float]:
 async def _cap(story: Story, session: Session) -> None:
     story.title("3 CAP: the store leader's machine is cut from the others")
     names = members(session.spec)
-    hosts = {h["name"]: h["machine"] for h in (await session.world.status())["hosts"]}
+    hosts = {h["name"]: h["machine"] for h in (await session.world.status())["hosts"].values()}
     setup = Setup(names, {m: hosts[m] for m in names}, keepalive=session.spec.timing.watch_keepalive)
     report = await run_cap(session.world, setup)
     story.data["cap"] = report.data()
     story.say(
         f"   v0 was written; then {','.join(report.minority)} | {','.join(report.majority)} ({report.leader} led)"
     )
-    rows = [
-        [r.side, r.what, str(r.tried), *(r.share(c) for c in (r.answered, r.refused, r.unanswered, r.stale))]
-        for r in report.rows
-    ]
-    table = out.render_table(["SIDE", "WHAT", "TRIED", "ANSWERED", "REFUSED", "NO ANSWER", "STALE"], rows)
-    story.say("   " + table.replace("\n", "\n   "))
+    story.say("   " + ledger_table(report).replace("\n", "\n   "))
     problems = report.problems()
     story.expect(
         not problems,
@@ -387,12 +358,13 @@ async def _down(story: Story, spec: ClusterSpec, where: Path, placed: list[Place
         return
     story.title("6 Down")
     pids = list(story.data.get("up", {}).get("pids", {}).values())
-    ended = await ProcWorld.down(where)
+    if ProcWorld(where).layout.is_up():
+        down(where)
     left = [pid for pid in pids if _alive(pid)]
     taken = [f"{ip}:{port}" for ip, port in (endpoint(spec, p) for p in placed) if not _free(ip, port)]
     sockets = [p.name for p in (where / "run").glob("*.sock")] if (where / "run").exists() else []
-    story.data["down"] = {"ended": ended, "left": left, "ports": taken, "sockets": sockets}
-    story.expect(not left, f"{ended} processes ended, {len(left)} left")
+    story.data["down"] = {"ended": len(pids) - len(left), "left": left, "ports": taken, "sockets": sockets}
+    story.expect(not left, f"{len(pids) - len(left)} processes ended, {len(left)} left")
     story.expect(
         not taken and not sockets,
         f"no socket is left of {len(placed)}{': ' + str(taken + sockets) if taken + sockets else ''}",

@@ -22,6 +22,7 @@ from cluster.api.meta import deleting, finalizers_of, key_of, labels_of, owners_
 from cluster.api.selectors import EVERYTHING, FieldSelector, Selector
 
 Object = dict[str, Any]
+Objects = list[Object]
 Callback = Callable[[Object | None, Object | None], None]
 """(old, new): None for what was not there, or is not any more."""
 
@@ -72,7 +73,7 @@ class Cache:
         shelf = self._shelves.get(kind)
         return shelf.objects.get(f"{namespace}/{name}" if namespace else name) if shelf else None
 
-    def list(self, kind: str, namespace: str | None = None) -> list[Object]:
+    def list(self, kind: str, namespace: str | None = None) -> Objects:
         """Sorted by key; of one namespace, or None for all. A kind that is not watched has none."""
         shelf = self._shelves.get(kind)
         if shelf is None:
@@ -83,12 +84,12 @@ class Cache:
         first = bisect_left(shelf.keys, namespace + "/")
         return [objects[key] for key in shelf.keys[first : bisect_left(shelf.keys, namespace + "0")]]
 
-    def owned_by(self, uid: str, kind: str) -> list[Object]:  # type: ignore[valid-type]
+    def owned_by(self, uid: str, kind: str) -> Objects:
         """Objects of `kind` with an ownerReference to `uid`, sorted by key."""
         found = self._owned.get(uid, {})
         return [found[place] for place in sorted(found) if place[0] == kind]
 
-    def dependents(self, uid: str) -> list[Object]:  # type: ignore[valid-type]
+    def dependents(self, uid: str) -> Objects:
         """Objects of any kind with an ownerReference to `uid`, sorted by kind and key."""
         found = self._owned.get(uid, {})
         return [found[place] for place in sorted(found)]

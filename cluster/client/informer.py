@@ -54,9 +54,10 @@ class Informer:
 
     async def run(self) -> None:
         """For ever. Errors are waited out: with whom it may help, at another apiserver."""
+        loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while True:
-            before = self.revision
+            started = loop.time()
             try:
                 if self._relist:
                     await self._list()
@@ -66,8 +67,8 @@ class Informer:
                     self._relist = True
                 elif not error.retry and error.reason not in ("Timeout", "InternalError"):
                     raise  # a selector or a kind that does not exist: waiting does not help
-            if self.revision > before:
-                pause = FIRST_PAUSE
+            if loop.time() - started > LONGEST_PAUSE:
+                pause = FIRST_PAUSE  # it went well for a while
             await asyncio.sleep(pause * self.client.rpc.host.rng.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
 

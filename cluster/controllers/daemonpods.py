@@ -54,12 +54,13 @@ def tolerated(spec: Object) -> list[dict[str, Any]]:
     return result
 
 
-def pod_for(daemonset: Object, node: str, revision: str) -> Object:
+def pod_for(daemonset: Object, node: str, revision: str, beside: bool = False) -> Object:
     """The pod of that revision for one node, pinned there by affinity; the scheduler binds it.
 
-    Its name follows from owner, node and revision. So a create that was sent twice, or by two who both think they
-    lead, makes one pod: never two on a node."""
-    text = f"{meta.uid_of(daemonset)}/{node}/{revision}"
+    Its name follows from owner and node. So a create that was sent twice, or by two who both think they lead, or
+    by one whose cache lags, makes one pod: never two on a node. `beside`: a surge, where the new revision's pod
+    comes beside the old one's; then the revision is in the name too."""
+    text = f"{meta.uid_of(daemonset)}/{node}" + (f"/{revision}" if beside else "")
     suffix = meta.safe_encode(hashlib.sha256(text.encode()).hexdigest()[:9])
     pod = new_pod(daemonset, f"{meta.name_of(daemonset)[:53]}-{suffix}")
     pod["metadata"].setdefault("labels", {})[HASH] = revision

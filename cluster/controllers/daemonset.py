@@ -177,8 +177,9 @@ def _carry_out(plan: PlanBuilder, work: _Round) -> None:
     for pod in work.delete[:BURST]:
         plan.add(Delete("Pod", meta.namespace_of(pod), meta.name_of(pod), uid=meta.uid_of(pod)))
         plan.add(Emit(daemonset, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name_of(pod)}"))
+    beside = _limits(work)[0] > 0
     for node in work.create[:BURST]:
-        pod = pod_for(daemonset, node, work.hash)
+        pod = pod_for(daemonset, node, work.hash, beside)
         plan.add(Create(pod))
         plan.add(Emit(daemonset, "Normal", "SuccessfulCreate", f"Created pod: {meta.name_of(pod)}"))
 

@@ -49,6 +49,9 @@ class CapReport:
     new_leader_seconds: float | None = None
     first_write_seconds: float | None = None
     """From the cut to the first write acknowledged on the majority's side."""
+    cut_from: float = 0.0
+    cut_until: float = 0.0
+    """The world's time; the ledger counts the operations that began in between."""
     heal_seconds: float | None = None
     """From healing until all replicas hold the same."""
     replicas: dict[Address, str] = field(default_factory=dict)
@@ -121,9 +124,11 @@ class Side:
         client = f"{self.name}-{mode or 'writer'}"
         number = self.recorder.invoke(client, kind, NAME, value, self.now(), mode=mode, site=self.name)
         try:
-            self.recorder.ok(number, self.now(), await work())
+            result = await work()
         except StatusError as error:
             self.recorder.failed(number, self.now(), definite=error.definite, error=error.reason)
+        else:
+            self.recorder.ok(number, self.now(), result)
 
     async def keep_asking(self, pause: float, values: Callable[[], str]) -> None:
         async def writer() -> None:
@@ -170,8 +175,9 @@ async def run_cap(world: World, setup: Setup) -> CapReport:
     finally:
         await world.leave("cap-scout")
     report.linearizable, report.message = _judge(report.history)
-    report.rows = ledger(report.history, report.values)
-    answers = [o for o in report.history if (o.site, o.mode, o.outcome) == ("minority", "serializable", "ok")]
+    during = [o for o in report.history if report.cut_from <= o.start < report.cut_until]
+    report.rows = ledger(during, report.values)
+    answers = [o for o in during if (o.site, o.mode, o.outcome) == ("minority", "serializable", "ok")]
     report.serializable_on_minority = str(answers[-1].result) if answers else ""
     return report
 
@@ -216,7 +222,7 @@ async def _cut(
     start = world.time()
     rule = await world.fault(Partition(src=report.minority, dst=report.majority))
     report.partition_seconds = world.time() - start
-    cut = world.time()
+    cut = report.cut_from = world.time()
     try:
         asking = [
             asyncio.ensure_future(side.keep_asking(setup.pause, _counter(side.name, report.values)))
@@ -228,6 +234,7 @@ async def _cut(
         for task in (*asking, following):
             task.cancel()
         await asyncio.gather(*asking, following, return_exceptions=True)
+        report.cut_until = world.time()
     finally:
         await world.heal(rule)
     ack = sides["majority"].first_ack

@@ -6,10 +6,11 @@ Must not judge, and must not open files. Lines of other loggers are skipped.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from cluster.errors import UsageError
-from cluster.history.record import NEVER, Kind, Operation, Outcome
+from cluster.history.record import NEVER, Kind, Operation
 
 _LINE = re.compile(r"jepsen\.util - (\d+)\s+:(invoke|ok|fail|info)\s+:(read|write|cas)\s+(.+?)\s*$")
 _KINDS: dict[str, Kind] = {"read": "read", "write": "write", "cas": "cas"}
@@ -20,36 +21,30 @@ def from_log(text: str, key: str = "register", place: str = "log") -> tuple[Oper
 
     `:fail` certainly did not happen; `:info`, and no answer at all, may have or may yet. A compare-and-set that failed
     is taken as just that: why it failed is not known. UsageError names the line that makes no sense."""
-    open_: dict[int, tuple[int, Kind, Any]] = {}
+    open_: dict[int, Operation] = {}
     done: list[Operation] = []
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.search(line)
         if match is None:
             continue
+        here = f"{place}:{number}"
         process, event, kind = int(match[1]), match[2], _KINDS[match[3]]
         if event == "invoke":
             if process in open_:
-                raise UsageError(f"process {process} calls before it has an answer", place=f"{place}:{number}")
-            open_[process] = (number, kind, _value(match[4], f"{place}:{number}"))
+                raise UsageError(f"process {process} calls before it has an answer", place=here)
+            value = _value(match[4], here)
+            open_[process] = Operation(f"process {process}", process, kind, key, value, float(number), NEVER, "unknown")
             continue
-        if process not in open_ or open_[process][1] != kind:
-            raise UsageError(f"an answer that process {process} did not ask for", place=f"{place}:{number}")
-        start, _, value = open_.pop(process)
-        result: Any = None
+        if process not in open_ or open_[process].kind != kind:
+            raise UsageError(f"an answer that process {process} did not ask for", place=here)
+        called = open_.pop(process)
         if event == "ok":
-            result = _value(match[4], f"{place}:{number}") if kind == "read" else kind == "cas" or None
-        done.append(_operation(process, kind, key, value, start, number, event, result))
-    for process, (start, kind, value) in open_.items():
-        done.append(_operation(process, kind, key, value, start, 0, "info", None))
-    return tuple(sorted(done, key=lambda o: o.start))
-
-
-def _operation(
-    process: int, kind: Kind, key: str, value: Any, start: int, end: int, event: str, result: Any
-) -> Operation:
-    outcomes: dict[str, Outcome] = {"ok": "ok", "fail": "fail", "info": "unknown"}
-    ends = NEVER if event == "info" else float(end)
-    return Operation(f"process {process}", process, kind, key, value, float(start), ends, outcomes[event], result)
+            result = _value(match[4], here) if kind == "read" else kind == "cas" or None
+            called = replace(called, end=float(number), outcome="ok", result=result)
+        elif event == "fail":
+            called = replace(called, end=float(number), outcome="fail")
+        done.append(called)
+    return tuple(sorted([*done, *open_.values()], key=lambda o: o.start))
 
 
 def _value(text: str, place: str) -> Any:

@@ -47,13 +47,13 @@ def staleness(read: Operation, writes: Sequence[Operation], order: Sequence[Any]
 
 
 def ledger(history: Iterable[Operation], order: Sequence[Any]) -> list[Row]:
-    """One row per side and way of asking, in order of first appearance. `Operation.site` is the side."""
-    operations = list(history)
+    """One row per side and way of asking. `Operation.site` is the side."""
+    operations = sorted(history, key=lambda o: (o.site, o.kind != "write", o.mode))
     writes = [o for o in operations if o.kind == "write"]
     rows: list[Row] = []
     for side, what in dict.fromkeys((o.site, what_of(o)) for o in operations):
         mine = [o for o in operations if o.site == side and what_of(o) == what]
         stale = sum(staleness(o, writes, order) for o in mine if o.kind == "read")
-        counts = [sum(o.outcome == outcome for o in mine) for outcome in ("ok", "fail", "unknown")]
-        rows.append(Row(side, what, len(mine), *counts, stale))
+        ok, refused, unknown = (sum(o.outcome == outcome for o in mine) for outcome in ("ok", "fail", "unknown"))
+        rows.append(Row(side, what, len(mine), ok, refused, unknown, stale))
     return rows

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Address = str
 """A host's name, which is its address on the bus: "store-0", "apiserver-1", "kubelet-2"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One message as it arrives.
+class Envelope(NamedTuple):
+    """One message as it arrives. (A named tuple and not a dataclass: one is built per delivery, at a third of the cost.)
 
     `kind` is a dotted name (`raft.append`, `lease.renew`) that faults, traces and statistics select by.
     `id` is unique per (src, boot); `corr` is the id of the request that this answers, or 0.

@@ -52,7 +52,7 @@ async def run(host: Host, config: Config) -> None:
 
 def _runtime(host: Host, config: Config) -> Runtime:
     if config.runtime == "process":
-        return ProcessRuntime(host, config.container_socket, config.root)
+        return ProcessRuntime(host.machine, config.container_socket, config.root)
     return SimulatedRuntime(host, parse_stages(config.stages))
 
 

@@ -1,4 +1,5 @@
-"""What a kubelet knows about one pod's containers, and how knowledge changes. Pure values, no decisions (`podstate.py`)."""
+"""What a kubelet knows about one pod's containers, and how knowledge changes. Pure values; must not decide anything
+(`podstate.py` does)."""
 
 from __future__ import annotations
 

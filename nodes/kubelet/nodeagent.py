@@ -1,4 +1,6 @@
-"""Shell: the node's own objects: registration, the Lease that says it lives, the status that says how. Must not know pods.
+"""Shell: the node's own objects: registration, the Lease that says it lives, the status that says how.
+
+Must not know pods.
 
 Kubernetes: a Lease in kube-node-lease every renewal interval; the Node's status when it changes, unchanged rarely.
 """

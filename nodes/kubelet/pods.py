@@ -1,4 +1,6 @@
-"""Shell: the pods of this node, one worker each, fed by the watch and by the runtime. Must not know what a worker does."""
+"""Shell: the pods of this node, one worker each, fed by the watch and by the runtime.
+
+Must not know what a worker does."""
 
 from __future__ import annotations
 

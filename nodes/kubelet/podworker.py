@@ -29,10 +29,10 @@ from nodes.kubelet.probes import Health, Purpose, parse_probes
 from nodes.kubelet.runtime import Container, ContainerKey, RuntimeFailure
 from nodes.kubelet.starting import run_hook, start_container
 from nodes.kubelet.statuswriter import OWN_CONDITIONS, StatusWriter
+from nodes.kubelet.stopping import KILL_RETRY, Stopper
 
 HOOK_TIMEOUT = 30.0
 """Seconds that a postStart hook may take."""
-KILL_RETRY = 1.0
 
 
 class PodWorker:
@@ -50,7 +50,7 @@ class PodWorker:
         self._writer = StatusWriter(kit, pod, lambda: not self.facts.removed)
         self._probers: dict[str, Prober] = {}
         self._early: dict[ContainerKey, Container] = {}
-        self._stops: dict[str, asyncio.Event] = {}
+        self._stopper = Stopper(kit, self)
         self._backed_off: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._pending: asyncio.Handle | None = None
@@ -228,69 +228,15 @@ class PodWorker:
             facts = facts.running(container, Health(False, False))
         else:
             facts = facts.running(container, facts.health).exited(container, self._kit.host.clock.monotonic())
-            stop = self._stops.get(name)
-            if stop is not None:
-                stop.set()
         self.facts = self.facts.put(name, facts)
+        self._stopper.news(name)
         self.kick()
 
     def _order_stop(self, stop: Stop) -> None:
         facts = self.facts.of(stop.container)
         self.facts = self.facts.put(stop.container, replace(facts, stop_by=stop.by))
-        running = self._stops.get(stop.container)
-        if running is not None:
-            running.set()
-            return
-        self._kit.emit(self.pod, "Normal", "Killing", stop.message)
-        self._stops[stop.container] = asyncio.Event()
-        self._kit.spawn(self._stop(stop.container, facts.attempt))
-
-    async def _stop(self, name: str, attempt: int) -> None:
-        """preStop, SIGTERM, and SIGKILL when the grace is over; the grace may be cut short meanwhile."""
-        key = key_of(self.pod, name, attempt)
-        news = self._stops[name]
-        container = self.container(name) or {}
-        hook = (container.get("lifecycle") or {}).get("preStop")
-        try:
-            if hook and self._left(name) > 0:
-                limit = (self.facts.ip, self._left(name))
-                work = asyncio.ensure_future(run_hook(self._kit, key, container, hook, limit))
-                while not work.done() and self._lives(name, attempt) and self._left(name) > 0:
-                    news.clear()
-                    waiter = asyncio.ensure_future(news.wait())
-                    await asyncio.wait({work, waiter}, timeout=self._left(name), return_when=asyncio.FIRST_COMPLETED)
-                    waiter.cancel()
-                if work.done() and work.result():
-                    self._kit.emit(self.pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {work.result()}")
-                work.cancel()
-            await self._signal(key, "TERM")
-            while self._lives(name, attempt):
-                left = self._left(name)
-                if left <= 0:
-                    await self._signal(key, "KILL")
-                news.clear()
-                if not self._lives(name, attempt):
-                    break
-                try:
-                    async with asyncio.timeout(left if left > 0 else KILL_RETRY):
-                        await news.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            self._stops.pop(name, None)
-
-    def _left(self, name: str) -> float:
-        return self.facts.of(name).stop_by - self._kit.host.clock.monotonic()
-
-    def _lives(self, name: str, attempt: int) -> bool:
-        facts = self.facts.of(name)
-        return facts.attempt == attempt and facts.phase == "running"
-
-    async def _signal(self, key: ContainerKey, name: str) -> None:
-        try:
-            await self._kit.runtime.signal(key, "KILL" if name == "KILL" else "TERM")
-        except RuntimeFailure as failure:
-            self._kit.host.note("signal-failed", {"container": key.id, "signal": name, "error": failure.message})
+        if self._stopper.go(stop.container, facts.attempt):
+            self._kit.emit(self.pod, "Normal", "Killing", stop.message)
 
     async def _finish(self, finish: Finish) -> None:
         """Nothing runs: free everything, then let the apiserver forget the pod."""

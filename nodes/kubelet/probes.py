@@ -1,7 +1,8 @@
 """Probes: when the next is due, and what a series of results means. Pure; must not know how a probe is carried out.
 
 Kubernetes: "Configure Liveness, Readiness and Startup Probes". Until the startup probe has succeeded once, the other
-two do not run. `failureThreshold` failures in a row turn an outcome to failure, `successThreshold` successes to success.
+two do not run. `failureThreshold` failures in a row turn an outcome to failure, `successThreshold` successes to
+success.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Track:
     """Results in a row that were equal: positive successes, negative failures."""
 
     def observe(self, ok: bool, now: float) -> Track:
-        """The track after a result that came at `now`. The period is kept from due to due; what was missed is left out."""
+        """The track after a result that came at `now`. The period runs from due to due; what was missed is left out."""
         run = max(self.run, 0) + 1 if ok else min(self.run, 0) - 1
         outcome = self.outcome
         if ok and run >= self.spec.success_threshold:

@@ -169,7 +169,7 @@ class Link:
     def opened(self, side: _Side) -> None:
         if side is self.back:
             self.established = True
-            self.front.resume()
+            self.front.hand_on_early()
             return
         self._forwarder.links[self] = None
         side.pause()
@@ -216,6 +216,8 @@ class _Side(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.ended = False
         """Its peer has said that it sends no more."""
+        self._early: list[bytes] = []
+        """What came before there was another side: uvloop starts to read whatever `connection_made` asked for."""
         self.lost = False
         self._link = link
 
@@ -224,8 +226,21 @@ class _Side(asyncio.Protocol):
         self._link.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.other.transport is not None:
+        if self.other.transport is None:
+            self._early.append(data)
+            self.pause()
+        else:
             self.other.transport.write(data)
+
+    def hand_on_early(self) -> None:
+        """The other side is there now."""
+        for data in self._early:
+            self.data_received(data)
+        self._early.clear()
+        if self.ended:
+            self.other.end()
+        else:
+            self.resume()
 
     def eof_received(self) -> bool:
         self.ended = True

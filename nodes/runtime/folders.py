@@ -1,4 +1,4 @@
-"""The process runtime's files: ROOT/<pod uid>/<container>/<attempt>/{spec,log,home/}, volumes in ROOT/<pod uid>/.volumes.
+"""The process runtime's files: ROOT/<pod uid>/<container>/<attempt>/{spec,log,home/}, ROOT/<pod uid>/.volumes/<name>.
 
 Must not start anything. Real by nature: files.
 

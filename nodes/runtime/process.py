@@ -16,7 +16,6 @@ import signal as signals
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from cluster.world.host import Host
 from nodes.kubelet.runtime import (
     EXEC_LIMIT,
     Container,
@@ -46,10 +45,9 @@ GONE_WITHIN = 5.0
 class ProcessRuntime:
     """See `nodes.kubelet.runtime.Runtime`."""
 
-    def __init__(self, host: Host, socket: str, root: str) -> None:
-        self._machine = host.machine
-        self._host = host
-        self._link = Link(socket, host.machine, self._event)
+    def __init__(self, machine: str, socket: str, root: str) -> None:
+        self._machine = machine
+        self._link = Link(socket, machine, self._event)
         self._folders = Folders(root)
         self._containers: dict[ContainerKey, Container] = {}
         self._ends: dict[ContainerKey, asyncio.Event] = {}
@@ -145,7 +143,8 @@ class ProcessRuntime:
             )
         except OSError as error:
             return Executed(b"", f"exec: {argv[0]!r}: {error.strerror}\n".encode(), 127)
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None  # both were asked for
+        assert process.stderr is not None
         try:
             async with asyncio.timeout(timeout):
                 out, err = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
@@ -147,7 +148,7 @@ class Space:
                 responses.append(DeleteResult(len(gone), tuple(gone) if op.prev else ()))
                 wrote = wrote or bool(gone)
             elif type(op) is Range:
-                responses.append(self._range_now(op)._replace(revision=revision if wrote else self.revision))
+                responses.append(replace(self._range_now(op), revision=revision if wrote else self.revision))
         if wrote:
             self.revision = revision
         return TxnResult(self.revision, succeeded, tuple(responses))
@@ -228,7 +229,9 @@ class Space:
         """Forget all that was overwritten or deleted before `revision`; how many versions went. StatusError
         Compacted or FutureRevision (etcd: Compact)."""
         if revision > self.revision:
-            raise StatusError("FutureRevision", f"revision {revision} does not exist yet, the newest is {self.revision}")
+            raise StatusError(
+                "FutureRevision", f"revision {revision} does not exist yet, the newest is {self.revision}"
+            )
         if revision <= self.compacted:
             raise compacted_error(revision, self.compacted)
         cut = bisect_left(self._events, revision, key=_event_revision)
@@ -325,9 +328,7 @@ def _check_branch(branch: Sequence[Op]) -> None:
     for op in branch:
         if type(op) is Delete and puts:
             at = bisect_left(puts, op.key)
-            hit = at < len(puts) and (
-                puts[at] == op.key if op.end is None else op.end == FOREVER or puts[at] < op.end
-            )
+            hit = at < len(puts) and (puts[at] == op.key if op.end is None else op.end == FOREVER or puts[at] < op.end)
             if hit:
                 raise StatusError("BadRequest", f"key {puts[at]!r} is put and deleted in one transaction")
 

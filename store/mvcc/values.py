@@ -5,6 +5,7 @@ Pure values, the same for members and clients. Must not know how they are stored
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 FOREVER = b"\0"
@@ -81,7 +82,8 @@ class DeleteResult(NamedTuple):
     prev: tuple[KeyValue, ...]
 
 
-class RangeResult(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RangeResult:
     """`revision` is the key space's own when it was read; `count` is of all keys in the range, whatever the limit;
     `more`: the limit has cut something off."""
 

@@ -60,8 +60,10 @@ class Configurations:
         base = self.at(index)
         self._history = [(index, base)] + [pair for pair in self._history if pair[0] > index]
 
-    def restore(self, index: int, configuration: Configuration) -> None:
-        self._history = [(index, configuration)]
+    def restore(self, index: int, configuration: Configuration, commit: int) -> None:
+        """A received snapshot replaces all that was not committed. The rest stays until the next compaction: while the
+        snapshot is not installed, the shell's state is the old one."""
+        self._history = [pair for pair in self._history if pair[0] <= commit] + [(index, configuration)]
 
 
 def encode(configuration: Configuration) -> bytes:

@@ -55,8 +55,8 @@ def on_install_snapshot(state: State, message: InstallSnapshot) -> None:
 def _restore(state: State, message: InstallSnapshot, data: bytes) -> None:
     snapshot = Snapshot(message.index, message.snap_term, message.configuration, data)
     state.incoming = None
+    state.configurations.restore(snapshot.index, snapshot.configuration, state.log.commit)
     state.log.restore(snapshot.meta)
-    state.configurations.restore(snapshot.index, snapshot.configuration)
     state.received = snapshot
 
 

@@ -31,8 +31,9 @@ class Log:
             if entry.index != expected:
                 raise InvariantViolation(f"stored log: entry {entry.index} where {expected} is due")
         self.stable = self._handed = self.last
-        # A commit beyond the log can only come from a torn tail: commit is a hint and is written before the entries.
-        self.commit = max(snapshot.index, min(commit, self.last))
+        if commit > self.last:
+            raise InvariantViolation(f"stored log ends at {self.last}, but {commit} was committed and durable here")
+        self.commit = max(snapshot.index, commit)
         self.applied = snapshot.index
 
     @property

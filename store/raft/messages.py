@@ -28,7 +28,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HardState:
-    """What must survive a crash besides the log. `commit` is only a hint that saves work; it need not be synced."""
+    """What must survive a crash besides the log. `commit` only saves work (never beyond what was
+    durable before it was written); it need not be synced."""
 
     term: int = 0
     vote: str = ""

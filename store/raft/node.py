@@ -269,7 +269,9 @@ class Node:
             raise InvariantViolation("ready() again before advance()")
         state, log = self._state, self._state.log
         early = leading.sends(state) if state.role is Role.LEADER else []
-        hard = HardState(state.term, state.vote, log.commit)
+        # Never a commit beyond what was durable before: if the entries of this Ready were torn off in a crash, the hint
+        # would bless what an earlier leader had put in their places.
+        hard = HardState(state.term, state.vote, min(log.commit, log.stable))
         new_term = (hard.term, hard.vote) != (self._hard.term, self._hard.vote)
         messages: list[Message] = state.outbox
         if new_term:
@@ -290,9 +292,10 @@ class Node:
             changed=told if told != self._told else None,
             snapshot_wanted=state.snapshot_wanted,
         )
-        if not (ready.hard or ready.must_sync or early or messages or committed or state.answers):
-            if not (ready.changed or ready.snapshot_wanted):
-                return None
+        news = ready.must_sync or early or messages or committed or state.answers
+        if not (news or ready.changed or ready.snapshot_wanted):
+            # A better commit hint alone waits for company.
+            return None
         self._hard, self._told, self._outstanding = hard, told, ready
         state.outbox, state.answers, state.received = [], [], None
         state.snapshot_asked, state.snapshot_wanted = state.snapshot_asked or state.snapshot_wanted, False

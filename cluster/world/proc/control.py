@@ -13,7 +13,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cluster.errors import UsageError
 from cluster.wire import WireError, pack, unpack
@@ -114,8 +114,7 @@ class FrameProtocol(asyncio.Protocol):
         self._reader = FrameReader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport  # type: ignore[assignment]  # uvloop's own class
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass
 
     def data_received(self, data: bytes) -> None:
         try:

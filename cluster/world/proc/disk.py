@@ -29,6 +29,8 @@ class ProcDisk:
         self._pending: dict[str, list[bytes]] = {}
         self._fds: dict[str, int] = {}
         self._failed: dict[str, str] = {}
+        self._durable: set[Path] = set()
+        """Folders whose own entry is durable already."""
         self._executor = ThreadPoolExecutor(1) if in_thread else None
         aside = folder / ASIDE
         if aside.is_dir():
@@ -167,15 +169,18 @@ class ProcDisk:
         self._failed.pop(name, None)
 
     def _sync_folders(self, folder: Path) -> None:
-        """Make names durable, up to the host's own folder and the entry of that."""
+        """Make the names in `folder` durable, and those of new folders above it, the host's own included."""
         top = self._folder.parent
-        while True:
+        first = True
+        while first or folder not in self._durable:
+            first = False
             fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            if folder == top or folder == folder.parent:
+            self._durable.add(folder)
+            if folder == top:
                 return
             folder = folder.parent
 

@@ -100,11 +100,11 @@ class ForkServer:
     # ── requests of the supervisor ───────────────────────────────────────────────────────────────────────────
 
     def _handle(self, peer: Peer, message: Message) -> None:
-        verbs = {
+        verbs: dict[str, Callable[[Message], Any]] = {
             "spawn": self._spawn,
             "signal": self._signal,
-            "poweroff": lambda m: self._containers.kill(m["machine"], forget=m["forget"]),
-            "shutdown": lambda m: self._teardown(spare=self._roots.supervisor),
+            "poweroff": self._poweroff,
+            "shutdown": self._shutdown,
         }
         try:
             answer: Message = {"ok": verbs[message["op"]](message)}
@@ -158,6 +158,12 @@ class ForkServer:
             return False
         os.kill(message["pid"], message["signal"])
         return True
+
+    def _poweroff(self, message: Message) -> int:
+        return self._containers.kill(message["machine"], forget=message["forget"])
+
+    def _shutdown(self, message: Message) -> bool:
+        return self._teardown(spare=self._roots.supervisor)
 
     # ── the dead ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -38,6 +38,10 @@ class Machine:
         return EPOCH + now + self.offset + (now - self.since) * (self.rate - 1.0)
 
 
+Head = tuple[Address, str, int, float]
+"""Destination, kind, correlation id, timeout."""
+
+
 class Boot(Owner):
     """One incarnation: the owner of its callbacks."""
 
@@ -64,8 +68,20 @@ class Place:
     boots: int = 0
     boot: Boot | None = None
     limbo: list[tuple[Any, ...]] = field(default_factory=list)
-    links: dict[Address, tuple[Link, Place]] = field(default_factory=dict)
+    links: dict[Address, Wire] = field(default_factory=dict)
     watching: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Wire:
+    """One direction between two places. In order, as a TCP connection is, unless a rule delays a message."""
+
+    __slots__ = ("last", "link", "place")
+
+    def __init__(self, link: Link, place: Place) -> None:
+        self.link = link
+        self.place = place
+        self.last = 0.0
+        """When the latest message so far arrives."""
 
 
 class Switchboard:
@@ -110,12 +126,12 @@ class Switchboard:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, src: Place, boot: Boot, dst: Address, kind: str, body: Any, corr: int, timeout: float) -> int:
-        data = pack(body)
+    def send(self, src: Place, boot: Boot, head: Head, data: bytes) -> int:
         if boot.dead:
             return 0
         boot.ids += 1
         boot.lamport += 1
+        dst, kind, corr, timeout = head
         now, id, lamport = self.loop._now, boot.ids, boot.lamport
         self.record((now, lamport, src.name, boot.number, SEND, kind, dst, id, corr, len(data)))
         found = src.links.get(dst)
@@ -125,8 +141,8 @@ class Switchboard:
                 why = "no such host" if place is None else "too large"
                 self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, why))
                 return id
-            found = src.links[dst] = (Link(src.name, src.machine.name, dst, place.machine.name), place)
-        link, place = found
+            found = src.links[dst] = Wire(Link(src.name, src.machine.name, dst, place.machine.name), place)
+        link, place = found.link, found.place
         verdict = self.rules.verdict(link, kind, len(data), now, self.dice) if self.rules.rules else PASS
         if not verdict.deliveries:
             self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, verdict.rule))
@@ -134,6 +150,8 @@ class Switchboard:
         letter = (link, place, kind, boot.number, id, corr, timeout, lamport, data)
         for delay in verdict.deliveries:
             when = now + delay + self._travel(src, place)
+            if not delay:
+                found.last = when = max(when, found.last)
             self.loop.call_at(when, self._arrive, *letter, context=self.network)
         return id
 
@@ -200,7 +218,7 @@ class SimBus:
         self._run_as = run_as
 
     def send(self, dst: Address, kind: str, body: Any, *, corr: int = 0, timeout: float = 0.0) -> int:
-        return self._board.send(self._place, self._boot, dst, kind, body, corr, timeout)
+        return self._board.send(self._place, self._boot, (dst, kind, corr, timeout), pack(body))
 
     def listen(self, receiver: Receiver) -> None:
         boot, run_as = self._boot, self._run_as

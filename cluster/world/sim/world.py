@@ -77,10 +77,6 @@ class SimWorld:
     def digest(self) -> str:
         return self.board.hexdigest()
 
-    @property
-    def records(self) -> list[Record]:
-        return self.board.records
-
     def notes(self, event: str) -> list[Record]:
         return [r for r in self.board.records if r[4] == event]
 
@@ -188,7 +184,7 @@ class SimWorld:
         def run_as(function: Callable[..., Any], *args: Any) -> None:
             function(*args)
 
-        return make_host(self.board, place, boot, self._rng(name, 1), run_as)
+        return make_host(self.board, place, boot, Random(f"{self.seed}/{name}/1"), run_as)
 
     async def leave(self, name: Address) -> None:
         place = self._place(name)
@@ -214,16 +210,13 @@ class SimWorld:
         place = self.board.places[name] = Place(name, self._machine(machine), platter, seat)
         return place
 
-    def _rng(self, name: Address, boot: int) -> Random:
-        return Random(f"{self.seed}/{name}/{boot}")
-
     def _boot(self, name: Address) -> None:
         place = self._place(name)
         place.boots += 1
         boot = place.boot = Boot(name, place.boots)
         context = copy_context()
         context.run(OWNER.set, boot)
-        host = make_host(self.board, place, boot, self._rng(name, place.boots), context.copy().run)
+        host = make_host(self.board, place, boot, Random(f"{self.seed}/{name}/{place.boots}"), context.copy().run)
         self.board.note(place, boot, "boot", {})
         work = self._run(place, boot, host)
         self.loop.create_task(work, name=f"{name}.{boot.number}", context=context)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
+from typing import NoReturn
 
 
 def main(argv: list[str]) -> int:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, _quit)
     image = argv[0] if argv else "?"
     print(f"There is no program for image {image!r} here; this placeholder does nothing until it is stopped.")
     sys.stdout.flush()
-    stop.wait()
-    return 0
+    while True:
+        signal.pause()
+
+
+def _quit(number: int, frame: object) -> NoReturn:
+    raise SystemExit(0)

@@ -1,7 +1,7 @@
 """Stands for redis: RESP on port 6379 of the pod, strings and counters with expiry, in memory. Must not keep anything.
 
-PING ECHO SET (EX PX NX XX GET) GET GETDEL MGET MSET DEL EXISTS INCR DECR INCRBY DECRBY APPEND EXPIRE PEXPIRE PERSIST
-TTL PTTL KEYS DBSIZE FLUSHALL TYPE SELECT INFO COMMAND QUIT; others answer an error.
+PING SET (EX PX NX XX GET) GET MGET DEL EXISTS INCR DECR INCRBY DECRBY EXPIRE PEXPIRE PERSIST TTL PTTL KEYS DBSIZE
+FLUSHALL SELECT INFO COMMAND QUIT; others answer an error.
 """
 
 from __future__ import annotations
@@ -57,9 +57,6 @@ class Space:
     def _do_ping(self, text: bytes | None = None) -> Value | str:
         return "PONG" if text is None else text
 
-    def _do_echo(self, text: bytes) -> Value:
-        return text
-
     def _do_get(self, key: bytes) -> Value:
         return self._get(key)
 
@@ -80,20 +77,8 @@ class Space:
             return before
         return None if refused else "OK"
 
-    def _do_getdel(self, key: bytes) -> Value:
-        value = self._get(key)
-        self._drop(key)
-        return value
-
     def _do_mget(self, *keys: bytes) -> Value:
         return [self._get(key) for key in keys]
-
-    def _do_mset(self, *pairs: bytes) -> str:
-        if len(pairs) % 2:
-            raise Refused("ERR wrong number of arguments for 'mset' command")
-        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            self._do_set(key, value)
-        return "OK"
 
     def _do_del(self, *keys: bytes) -> Value:
         return sum(self._get(key) is not None and self._drop(key) for key in keys)
@@ -114,10 +99,6 @@ class Space:
 
     def _do_decrby(self, key: bytes, by: bytes) -> Value:
         return self._do_incrby(key, str(-int(by)).encode())
-
-    def _do_append(self, key: bytes, more: bytes) -> Value:
-        self._values[key] = (self._get(key) or b"") + more
-        return len(self._values[key])
 
     def _do_expire(self, key: bytes, seconds: bytes) -> Value:
         return self._do_pexpire(key, str(int(seconds) * 1000).encode())
@@ -153,9 +134,6 @@ class Space:
         self._values.clear()
         self._expires.clear()
         return "OK"
-
-    def _do_type(self, key: bytes) -> str:
-        return "none" if self._get(key) is None else "string"
 
     def _do_select(self, number: bytes) -> str:
         if int(number) != 0:

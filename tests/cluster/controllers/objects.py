@@ -22,7 +22,7 @@ def view(*objects: Object) -> Cache:
         cache.track(kind, Scope())
     for number, obj in enumerate(objects, 1):
         obj["metadata"].setdefault("resourceVersion", str(number))
-        cache.written(obj)
+        cache.event(obj["kind"], "ADDED", obj)
     return cache
 
 

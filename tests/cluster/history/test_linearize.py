@@ -196,10 +196,10 @@ def simulated(rng: Random, count: int, clients: int, lie: bool) -> list[Operatio
     return sorted(history, key=lambda o: o.start)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("dice", range(10))
 @pytest.mark.parametrize("lie", [False, True])
-def test_long_histories_of_an_atomic_register_are_judged_within_the_budget(seed: int, lie: bool) -> None:
-    verdict = check(simulated(Random(seed), 150, 5, lie))
+def test_long_histories_of_an_atomic_register_are_judged_within_the_budget(dice: int, lie: bool) -> None:
+    verdict = check(simulated(Random(dice), 150, 5, lie))
     assert verdict.outcome == ("illegal" if lie else "ok")
 
 

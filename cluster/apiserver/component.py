@@ -1,0 +1,189 @@
+"""The apiserver: verbs on objects over the bus, watches, and the cache that both stand on.
+
+Shell: wires the parts together and registers the verbs. Must not hold rules.
+Served kinds: see `cluster.client.client`; besides them `apiserver.ready`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Network
+from typing import Any
+
+from cluster.api.kinds import KINDS, Kind
+from cluster.api.meta import parse_time
+from cluster.apiserver.allocation import Ranges
+from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.bootstrap import bootstrap
+from cluster.apiserver.feed import Feed
+from cluster.apiserver.hub import Hub
+from cluster.apiserver.reads import Reads
+from cluster.apiserver.request import Call, serve
+from cluster.apiserver.storage import Storage
+from cluster.apiserver.verbs import Verbs
+from cluster.apiserver.watchcache import WatchCache
+from cluster.config import Timing
+from cluster.errors import StatusError, UsageError
+from cluster.rpc import Request, Rpc, Sender
+from cluster.wire import pack
+from cluster.world.host import Address, Host
+from store.client import StoreClient
+
+Work = Callable[[Kind, Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    store: tuple[Address, ...]
+    """The store's members."""
+    prefer: Address = ""
+    """The member on this machine: watched first."""
+    timing: Timing = field(default_factory=Timing)
+    service_cidr: str = "127.77.240.0/20"
+    """Services' addresses are drawn from here; the first is default/kubernetes."""
+    first_node_port: int = 30000
+    last_node_port: int = 32767
+    window: int = 1000
+    """Events kept per kind, for watches that resume and pages of older lists."""
+    event_ttl: float = 3600.0
+    """Seconds after which an Event that nothing was added to is deleted."""
+
+    def __post_init__(self) -> None:
+        try:
+            room = IPv4Network(self.service_cidr).num_addresses
+        except ValueError as error:
+            raise UsageError(str(error), place="apiserver.service_cidr", remedy="for example 127.77.240.0/20") from None
+        checks = (
+            (bool(self.store), "store", "at least one member"),
+            (self.window >= 1, "window", "at least 1"),
+            (1 <= self.first_node_port <= self.last_node_port <= 65535, "first_node_port", "a range within 1 to 65535"),
+            (room >= 8, "service_cidr", "at least 8 addresses"),
+            (self.event_ttl > 0, "event_ttl", "more than 0 seconds"),
+        )
+        for holds, name, right in checks:
+            if not holds:
+                raise UsageError(f"{name}={getattr(self, name)!r} is not possible", place="apiserver", remedy=right)
+
+
+async def run(host: Host, config: Config) -> None:
+    """For ever."""
+    await Apiserver(host, config).run()
+
+
+class Apiserver:
+    def __init__(self, host: Host, config: Config) -> None:
+        timing = config.timing
+        self.config = config
+        self.host = host
+        self.rpc = Rpc(host, keepalive=timing.watch_keepalive)
+        store = StoreClient(self.rpc, config.store, prefer=config.prefer or None, timeout=timing.request_timeout)
+        self.ranges = Ranges(IPv4Network(config.service_cidr), (config.first_node_port, config.last_node_port))
+        storage = Storage(store)
+        self.cache = WatchCache(KINDS, config.window)
+        self.hub = Hub(pack)
+        self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2)
+        self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
+        settings = (max(1, round(timing.default_toleration)), self.ranges)
+        self._open = asyncio.Event()
+        """Set once the cache is filled and the first objects are there: requests wait for it."""
+        self.verbs = Verbs(host, storage, self.cache, self.feed, settings)
+
+    async def run(self) -> None:
+        self._register()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.feed.run(self.config.prefer))
+            group.create_task(self._start())
+            group.create_task(self._bookmarks())
+            group.create_task(self._expire_events())
+
+    async def _start(self) -> None:
+        await self.feed.ready()
+        await bootstrap(self.verbs, self.cache, self.ranges, self.config.timing.request_timeout)
+        self._open.set()
+
+    # ── serving ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _register(self) -> None:
+        self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
+        for kind in KINDS.values():
+            for verb, work in self._works(kind).items():
+                self.rpc.serve(f"{kind.kind.lower()}.{verb}", partial(self._serve, kind, work))
+            self.rpc.serve_stream(f"{kind.kind.lower()}.watch", partial(self._watch, kind))
+
+    def _works(self, kind: Kind) -> dict[str, Work]:
+        reads, verbs = self.reads, self.verbs
+        works: dict[str, Work] = {
+            "get": reads.get,
+            "list": reads.list,
+            "table": reads.table,
+            "create": verbs.create,
+            "update": verbs.update,
+            "patch": verbs.patch,
+            "delete": verbs.delete,
+            "delete-collection": partial(verbs.delete_collection, reads=reads),
+        }
+        if kind.status:
+            works |= {"update-status": verbs.update_status, "patch-status": verbs.patch_status}
+        if kind.scale:
+            works |= {"get-scale": reads.get_scale, "update-scale": verbs.update_scale}
+        match kind.kind:
+            case "Lease":
+                works["renew"] = verbs.update
+            case "Namespace":
+                works["update-finalize"] = verbs.finalize
+            case "Pod":
+                works |= {"bind": verbs.bind, "evict": verbs.delete}
+        return works
+
+    async def _serve(self, kind: Kind, work: Work, request: Request) -> Any:
+        timeout = self.config.timing.request_timeout
+
+        async def once_open(call: Call) -> Any:
+            await self._open.wait()
+            return await work(kind, call)
+
+        return await serve(request, timeout, self._open.is_set, once_open)
+
+    async def _watch(self, kind: Kind, request: Request, sender: Sender) -> None:
+        await self.reads.watch(kind, Arguments(request.body), sender, self.config.timing.request_timeout)
+
+    async def _ready(self, kind: Kind, call: Call) -> bool:
+        await self.feed.ready()
+        return True
+
+    # ── by the clock ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _bookmarks(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.timing.bookmark)
+            self.hub.bookmark(self.cache.revision)
+
+    async def _expire_events(self) -> None:
+        """Every apiserver does it; a deletion that another has done already is none."""
+        while True:
+            await asyncio.sleep(self.config.event_ttl / 10)
+            oldest = self.host.clock.now() - self.config.event_ttl
+            for stored in list(self.cache.objects("Event")):
+                if _last_seen(stored.obj) < oldest:
+                    await self._forget(stored.obj)
+
+    async def _forget(self, event: dict[str, Any]) -> None:
+        meta = event["metadata"]
+        body = {name: meta[name] for name in ("name", "namespace", "resourceVersion")}
+        call = Call(Arguments(body), asyncio.get_running_loop().time() + self.config.timing.request_timeout)
+        try:
+            await self.verbs.delete(KINDS["Event"], call)
+        except StatusError as error:
+            if error.reason not in ("NotFound", "Conflict"):
+                self.host.note("event-ttl", {"error": str(error)})
+
+
+def _last_seen(event: dict[str, Any]) -> float:
+    meta = event["metadata"]
+    try:
+        return parse_time(event.get("lastTimestamp") or event.get("eventTime") or meta["creationTimestamp"])
+    except (TypeError, ValueError):
+        return parse_time(meta["creationTimestamp"])

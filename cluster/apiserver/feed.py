@@ -1,0 +1,165 @@
+"""The store's watch into the watch cache and on to the watchers; waiting until the cache is as fresh as need be.
+
+Shell. One watch of the whole store per apiserver: keys that are no objects still move the revision on, so that who
+waits for one need not wait for the next notice of progress. Must not serve requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from heapq import heappop, heappush
+
+from cluster.apiserver import refusals
+from cluster.apiserver.hub import Hub
+from cluster.apiserver.storage import Storage, decode
+from cluster.apiserver.watchcache import Arrived, WatchCache
+from cluster.errors import StatusError
+from cluster.world.host import Host
+from store.client import WatchBatch
+
+EVERYTHING, NO_END = b"\0", b"\0"
+"""From the first possible key on, without an end."""
+PAUSE, LONGEST_PAUSE = 0.05, 1.0
+"""Seconds before the next member is tried."""
+
+
+class Feed:
+    """`prefer`: the member to watch first ("" for the first). `patience`: seconds that a wait for a revision may take
+    before the member that is watched counts as lagging and the next one is used."""
+
+    def __init__(self, host: Host, storage: Storage, cache: WatchCache, hub: Hub, *, patience: float) -> None:
+        self._host = host
+        self._storage = storage
+        self._cache = cache
+        self._hub = hub
+        self._patience = patience
+        self._filled = asyncio.Event()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = 0
+        self._reading: asyncio.Timeout | None = None
+        self._asking: asyncio.Task[int] | None = None
+        self._next: asyncio.Task[int] | None = None
+
+    @property
+    def filled(self) -> bool:
+        return self._filled.is_set()
+
+    async def run(self, prefer: str) -> None:
+        """For ever."""
+        members = self._storage.store.members
+        at = members.index(prefer) if prefer in members else 0
+        while True:
+            await self._fill()
+            at = await self._follow(at)
+            self._host.note("watch-cache", {"event": "compacted", "revision": self._cache.revision})
+            self._filled.clear()
+
+    async def ready(self) -> None:
+        """Wait until the cache is filled; the caller bounds it."""
+        await self._filled.wait()
+
+    async def at_least(self, revision: int) -> None:
+        """Wait until the cache has taken in all up to `revision`; the caller bounds it."""
+        await self._filled.wait()
+        while self._cache.revision < revision:
+            self._count += 1
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heappush(self._waiting, (revision, self._count, future))
+            timer = asyncio.get_running_loop().call_later(self._patience, self._lags, revision)
+            try:
+                await future
+            finally:
+                timer.cancel()
+
+    async def fresh(self, timeout: float) -> None:
+        """Wait until the cache is as new as the store is at this moment. Questions of one moment share one read."""
+        await self._filled.wait()
+        # A read that was on its way before we asked may be too old for us; the next one is not.
+        if self._asking is not None and not self._asking.done():
+            if self._next is None or self._next.done():
+                self._next = asyncio.create_task(self._after(self._asking, timeout))
+                self._next.add_done_callback(_look_at)
+            question = self._next
+        else:
+            question = self._asking = asyncio.create_task(self._storage.revision(timeout))
+            question.add_done_callback(_look_at)
+        await self.at_least(await asyncio.shield(question))
+
+    async def _after(self, previous: asyncio.Task[int], timeout: float) -> int:
+        await asyncio.wait((previous,))
+        self._asking, self._next = self._next, None
+        return await self._storage.revision(timeout)
+
+    async def _fill(self) -> None:
+        pause = PAUSE
+        while True:
+            try:
+                revision, objects = await self._storage.load(self._patience)
+                break
+            except StatusError as error:
+                self._host.note("watch-cache", {"event": "not-filled", "error": str(error)})
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self._cache.reset(revision, objects)
+        self._filled.set()
+        self._wake()
+
+    async def _follow(self, at: int) -> int:
+        """Watch member after member until the store has forgotten what comes next; the member to go on with."""
+        loop = asyncio.get_running_loop()
+        members = self._storage.store.members
+        pause = PAUSE
+        while True:
+            started = loop.time()
+            try:
+                await self._watch(members[at])
+            except StatusError as error:
+                if error.reason in ("Compacted", "Expired"):
+                    self._hub.close(refusals.too_old(self._cache.revision, int(error.details.get("compacted", 0))))
+                    return at
+                self._host.note("watch-cache", {"event": "broken", "member": members[at], "error": str(error)})
+            except TimeoutError:
+                self._host.note("watch-cache", {"event": "lags", "member": members[at]})
+            at = (at + 1) % len(members)
+            if loop.time() - started > LONGEST_PAUSE:
+                pause = PAUSE
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _watch(self, member: str) -> None:
+        watch = self._storage.store.watch(EVERYTHING, NO_END, revision=self._cache.revision + 1, member=member)
+        try:
+            async with asyncio.timeout(None) as self._reading, watch as batches:
+                async for batch in batches:
+                    self._take(batch)
+        finally:
+            self._reading = None
+
+    def _take(self, batch: WatchBatch) -> None:
+        arrived: list[Arrived] = []
+        for event in batch.events:
+            value = None if event.deleted else event.kv.value
+            found = decode(event.kv.key, value, event.kv.mod_revision)
+            if found is not None:
+                arrived.append(found)
+        changes = self._cache.apply(batch.revision, arrived)
+        if changes:
+            self._hub.publish(changes)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._cache.revision:
+            future = heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def _lags(self, revision: int) -> None:
+        """Somebody has waited in vain: the member that is watched is behind, so watch another."""
+        if self._cache.revision < revision and self._reading is not None and not self._reading.expired():
+            self._reading.reschedule(asyncio.get_running_loop().time())
+
+
+def _look_at(task: asyncio.Task[int]) -> None:
+    """Those who asked may all have gone away: then nobody else hears of the failure, and nobody needs to."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,160 @@
+"""get, list, watch and table: who may be answered from the cache, and how fresh it must be first.
+
+Shell. Must not write.
+
+    resourceVersion ""    linearizable: get asks the store; list waits until the cache is as new as the store now is
+    resourceVersion "0"   whatever the cache has
+    resourceVersion N     the cache, once it has reached N
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from cluster.api.kinds import Kind
+from cluster.api.meta import Object
+from cluster.api.selectors import parse_field_selector, parse_label_selector
+from cluster.api.tables import table
+from cluster.apiserver import refusals
+from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.feed import Feed
+from cluster.apiserver.hub import Hub, Watcher
+from cluster.apiserver.request import Call
+from cluster.apiserver.storage import Storage
+from cluster.apiserver.subresources import scale_of
+from cluster.apiserver.watchcache import Page, Selection, WatchCache, parse_token
+from cluster.errors import StatusError
+from cluster.rpc import Sender
+from cluster.world.host import Host
+
+CHUNK = 500
+"""Events per message of a watch that starts with all there is."""
+
+
+class Reads:
+    def __init__(self, host: Host, storage: Storage, cache: WatchCache, hub: Hub, feed: Feed) -> None:
+        self._host = host
+        self._storage = storage
+        self._cache = cache
+        self._hub = hub
+        self._feed = feed
+
+    async def get(self, kind: Kind, call: Call) -> Object:
+        key, revision = call.args.key(kind), call.args.revision()
+        if revision is None:
+            stored = await self._storage.get(kind, key, call.left())
+        else:
+            await self._feed.at_least(revision)
+            stored = self._cache.get(kind.kind, key)
+        if stored is None:
+            raise refusals.not_found(kind, call.args.name())
+        return stored.obj
+
+    async def get_scale(self, kind: Kind, call: Call) -> Object:
+        return scale_of(kind, await self.get(kind, call))
+
+    async def list(self, kind: Kind, call: Call) -> dict[str, Any]:
+        page = await self._page(kind, call)
+        return {
+            "kind": kind.kind + "List",
+            "apiVersion": kind.api_version,
+            "metadata": _list_metadata(page),
+            "items": [self._hub.item(stored) for stored in page.items],
+        }
+
+    async def table(self, kind: Kind, call: Call) -> dict[str, Any]:
+        if call.args.text("name"):
+            objects = [await self.get(kind, call)]
+            metadata = {"resourceVersion": objects[0]["metadata"]["resourceVersion"]}
+        else:
+            page = await self._page(kind, call)
+            objects, metadata = [stored.obj for stored in page.items], _list_metadata(page)
+        columns, rows = table(kind, objects, self._host.clock.now(), call.args.flag("wide"))
+        return {
+            "metadata": metadata,
+            "columns": list(columns),
+            "rows": [list(row) for row in rows],
+            "objects": [_partial(kind, obj) for obj in objects],
+        }
+
+    async def selected(self, kind: Kind, call: Call) -> Sequence[Object]:
+        """All that the request selects, fresh: what a deletion of a collection acts on."""
+        selection = select(kind, call.args)
+        await self._feed.fresh(call.left())
+        return [stored.obj for stored in self._cache.list(kind.kind, selection)]
+
+    async def watch(self, kind: Kind, args: Arguments, sender: Sender, patience: float) -> None:
+        """Until the reader leaves, or the events that it would need are not to be had."""
+        selection, revision = select(kind, args), args.revision()
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(error: StatusError) -> None:
+            if not ended.done():
+                ended.set_exception(error)
+
+        await self._catch_up(revision, patience)
+        watcher = Watcher(kind.kind, selection, sender.send, end)
+        # From here to `add` nothing may wait: an event in between would be lost.
+        if revision:
+            changes = self._cache.since(kind.kind, revision)
+            events = [self._hub.event(seen, change) for change in changes if (seen := selection.sees(change))]
+        else:
+            events = [self._hub.added(stored) for stored in self._cache.list(kind.kind, selection)]
+        for at in range(0, len(events), CHUNK):
+            sender.send(events[at : at + CHUNK])
+        watcher.told = self._cache.revision if revision == self._cache.revision else 0
+        self._hub.add(watcher)
+        try:
+            await ended
+        finally:
+            self._hub.remove(watcher)
+
+    async def _catch_up(self, revision: int | None, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                if revision is None:
+                    await self._feed.fresh(patience)
+                else:
+                    await self._feed.at_least(revision)
+        except TimeoutError:
+            if not self._feed.filled:
+                raise refusals.not_ready() from None
+            raise refusals.too_new(revision or 0, self._cache.revision) from None
+
+    async def _page(self, kind: Kind, call: Call) -> Page:
+        args = call.args
+        selection, limit = select(kind, args), args.number("limit") or 0
+        token, revision = args.text("continue"), args.revision()
+        if limit < 0:
+            raise refusals.bad_request("limit is a whole number from 0")
+        if token:
+            await self._feed.at_least(parse_token(token)[0])
+        elif revision is None:
+            await self._feed.fresh(call.left())
+        else:
+            await self._feed.at_least(revision)
+        return self._cache.page(kind.kind, selection, limit, token)
+
+
+def select(kind: Kind, args: Arguments) -> Selection:
+    """BadRequest for a selector that cannot be read, or for a field that this kind does not select by."""
+    namespace = args.text("namespace") if kind.namespaced else ""
+    fields = parse_field_selector(args.text("fields"), kind.fields)
+    return Selection(namespace, parse_label_selector(args.text("labels")), fields)
+
+
+def _list_metadata(page: Page) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
+    if page.continue_:
+        metadata["continue"] = page.continue_
+        if page.remaining is not None:
+            metadata["remainingItemCount"] = page.remaining
+    return metadata
+
+
+def _partial(kind: Kind, obj: Object) -> dict[str, Any]:
+    meta = obj["metadata"]
+    names = ("name", "namespace", "labels", "uid", "resourceVersion")
+    return {"kind": kind.kind, **{name: meta[name] for name in names if name in meta}}

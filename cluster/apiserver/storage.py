@@ -1,0 +1,159 @@
+"""Objects in the store: one key an object, one guarded transaction a write, and the store's errors as an apiserver's.
+
+Shell. Must not know what a write means: `Write` says which key, what it must be now and what it is to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cluster.api.kinds import KINDS, Kind
+from cluster.apiserver import refusals
+from cluster.apiserver.registry import stored_metadata
+from cluster.apiserver.watchcache import Arrived, Stored
+from cluster.errors import StatusError
+from cluster.wire import WireError, pack, unpack
+from store.client import Compare, Delete, Op, Put, Range, RangeResult, StoreClient, prefix_end
+
+Object = dict[str, Any]
+
+REGISTRY = b"/registry/"
+PAGE = 1000
+"""Objects per read while a cache fills."""
+
+_KINDS = {kind.plural: kind.kind for kind in KINDS.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """`obj` None deletes. `expected`: the mod_revision that the key must have, 0 for none at all. `claims` must not
+    exist and are made, `releases` are deleted, in the same transaction; `within`, a namespace's name, must exist."""
+
+    kind: Kind
+    key: str
+    obj: Object | None
+    expected: int
+    claims: Sequence[str] = ()
+    releases: Sequence[str] = ()
+    within: str = ""
+
+
+class Written(NamedTuple):
+    """`revision` 0: nothing was written, because `current` is what is there (None: nothing is), or because others
+    hold the claims `taken`, or because the namespace is not there (`homeless`)."""
+
+    revision: int
+    current: Stored | None = None
+    taken: tuple[str, ...] = ()
+    homeless: bool = False
+
+
+class Storage:
+    """All methods take `timeout`, seconds. Errors: Timeout (of a write: indefinite), ServiceUnavailable (definite)."""
+
+    def __init__(self, store: StoreClient) -> None:
+        self.store = store
+
+    async def get(self, kind: Kind, key: str, timeout: float) -> Stored | None:
+        """Linearizable."""
+        try:
+            result = await self.store.range(_key(kind, key), timeout=timeout)
+        except StatusError as error:
+            raise _translated(error, write=False) from None
+        return _stored(result)
+
+    async def revision(self, timeout: float) -> int:
+        """The store's newest revision, linearizable."""
+        try:
+            return await self.store.revision(timeout=timeout)
+        except StatusError as error:
+            raise _translated(error, write=False) from None
+
+    async def commit(self, write: Write, timeout: float) -> Written:
+        key = _key(write.kind, write.key)
+        compares = [Compare(key, "mod", "=", write.expected)]
+        compares += [Compare(claim.encode(), "version", "=", 0) for claim in write.claims]
+        if write.within:
+            compares.append(Compare(_key(KINDS["Namespace"], write.within), "version", ">", 0))
+        success: list[Op] = [Delete(key)] if write.obj is None else [Put(key, encode(write.obj))]
+        success += [Put(claim.encode(), write.key.encode()) for claim in write.claims]
+        success += [Delete(claim.encode()) for claim in write.releases]
+        failure = [Range(key), *(Range(claim.encode(), keys_only=True) for claim in write.claims)]
+        if write.within:
+            failure.append(Range(_key(KINDS["Namespace"], write.within), keys_only=True))
+        try:
+            result = await self.store.txn(compares, success, failure, timeout=timeout)
+        except StatusError as error:
+            raise _translated(error, write=True) from None
+        if result.succeeded:
+            return Written(result.revision)
+        found = [response for response in result.responses if isinstance(response, RangeResult)]
+        taken = tuple(claim for claim, held in zip(write.claims, found[1:], strict=False) if held.kvs)
+        return Written(0, _stored(found[0]), taken, bool(write.within) and not found[-1].kvs)
+
+    async def load(self, timeout: float) -> tuple[int, list[Arrived]]:
+        """Everything there is at one revision, linearizable: (revision, objects)."""
+        start, end = REGISTRY, prefix_end(REGISTRY)
+        revision, objects = 0, list[Arrived]()
+        try:
+            while True:
+                page = await self.store.range(start, end, revision=revision, limit=PAGE, timeout=timeout)
+                revision = revision or page.revision
+                for kv in page.kvs:
+                    if arrived := decode(kv.key, kv.value, kv.mod_revision):
+                        objects.append(arrived)
+                if not page.more:
+                    return revision, objects
+                start = page.kvs[-1].key + b"\0"
+        except StatusError as error:
+            raise _translated(error, write=False) from None
+
+
+def encode(obj: Object) -> bytes:
+    """The value of a key: msgpack of the object without its resourceVersion, which is the key's own mod_revision."""
+    return pack({**obj, "metadata": stored_metadata(obj)})
+
+
+def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
+    """An event or key of the store; `value` None for a deletion. None for what is no object of a known kind."""
+    parts = key.decode("utf-8", "replace").split("/")
+    if len(parts) not in (4, 5) or parts[1] != "registry" or parts[2] not in _KINDS:
+        return None
+    kind = KINDS[_KINDS[parts[2]]]
+    if kind.namespaced is not (len(parts) == 5):
+        return None
+    name = "/".join(parts[3:])
+    if value is None:
+        return Arrived(kind.kind, name, revision, None)
+    try:
+        obj = unpack(value)
+    except WireError:
+        return None
+    if type(obj) is not dict or type(obj.get("metadata")) is not dict:
+        return None
+    return Arrived(kind.kind, name, revision, obj)
+
+
+def _key(kind: Kind, key: str) -> bytes:
+    return (kind.prefix + key).encode()
+
+
+def _stored(result: RangeResult) -> Stored | None:
+    if not result.kvs:
+        return None
+    kv = result.kvs[0]
+    arrived = decode(kv.key, kv.value, kv.mod_revision)
+    if arrived is None or arrived.obj is None:
+        raise StatusError("InternalError", f"{kv.key!r} does not hold an object", definite=True)
+    return Stored(arrived.obj, kv.mod_revision)
+
+
+def _translated(error: StatusError, *, write: bool) -> StatusError:
+    """What a caller of the apiserver can make sense of."""
+    if error.definite and error.retry:  # NotLeader, NoQuorum: nothing was done, another apiserver may do better
+        return refusals.unavailable(str(error))
+    if error.reason in ("Timeout", "Dropped"):
+        return StatusError("Timeout", f"the store: {error.message}", definite=not write)
+    return error

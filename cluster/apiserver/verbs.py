@@ -1,0 +1,250 @@
+"""create, update, patch, delete and the subresources: read, decide (registry, admission), write guarded, again if lost.
+
+Shell. Must not hold rules: what becomes of an object is decided by pure functions of the object as it is.
+
+An update starts from the cache, which may be old. So only a write that the store's guard let pass counts; a refusal
+or "nothing to do" that was decided on a cached object is decided again on the store's own (GuaranteedUpdate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cluster.api.kinds import KINDS, Kind
+from cluster.api.meta import Object, key_of, name_of, namespace_of, revision_of
+from cluster.api.patch import apply
+from cluster.apiserver import admission, allocation, refusals, registry, subresources
+from cluster.apiserver.arguments import well_formed
+from cluster.apiserver.feed import Feed
+from cluster.apiserver.reads import Reads
+from cluster.apiserver.registry import Outcome
+from cluster.apiserver.request import Call
+from cluster.apiserver.storage import Storage, Write
+from cluster.apiserver.watchcache import Stored, WatchCache
+from cluster.errors import StatusError
+from cluster.world.host import Host
+
+NAME_TRIES = 8
+"""Draws for a generateName before the clash is reported."""
+
+Change = Callable[[Object], Outcome]
+"""From an object as it is to what is to become of it. Called again when the object turns out to be another."""
+
+
+class Verbs:
+    def __init__(
+        self, host: Host, storage: Storage, cache: WatchCache, feed: Feed, settings: tuple[int, allocation.Ranges]
+    ) -> None:
+        """`settings`: (tolerationSeconds for pods, the Services' ranges)."""
+        self._host = host
+        self._storage = storage
+        self._cache = cache
+        self._feed = feed
+        self._ranges = settings[1]
+        self._admission = admission.Settings(settings[0], self._find, self._all)
+
+    # ── verbs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, kind: Kind, call: Call) -> Object:
+        given = call.args.object(kind)
+        await self._feed.ready()
+        for _ in range(NAME_TRIES):
+            try:
+                return await self._create(kind, given, call)
+            except StatusError as error:
+                generated = not given["metadata"].get("name") and given["metadata"].get("generateName")
+                if error.reason != "AlreadyExists" or not generated:
+                    raise
+        raise refusals.already_exists(kind, str(given["metadata"]["generateName"]))
+
+    async def update(self, kind: Kind, call: Call) -> Object:
+        given, unknown = call.args.object(kind), call.args.text("fieldValidation")
+        return await self._modify(
+            kind, _key(kind, given), call, lambda old: registry.prepare_update(kind, old, given, unknown=unknown)
+        )
+
+    async def update_status(self, kind: Kind, call: Call) -> Object:
+        given = call.args.object(kind)
+        return await self._modify(kind, _key(kind, given), call, lambda old: subresources.set_status(kind, old, given))
+
+    async def finalize(self, kind: Kind, call: Call) -> Object:
+        given = call.args.object(kind)
+        return await self._modify(kind, _key(kind, given), call, lambda old: subresources.finalize(kind, old, given))
+
+    async def update_scale(self, kind: Kind, call: Call) -> Object:
+        given = call.args.object(kind, typed=False)
+        key = _key(kind, given)
+        obj = await self._modify(kind, key, call, lambda old: subresources.set_scale(kind, old, given))
+        return subresources.scale_of(kind, obj)
+
+    async def patch(self, kind: Kind, call: Call) -> Object:
+        unknown = call.args.text("fieldValidation")
+        return await self._patch(kind, call, lambda old, new: registry.prepare_update(kind, old, new, unknown=unknown))
+
+    async def patch_status(self, kind: Kind, call: Call) -> Object:
+        return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new))
+
+    async def delete(self, kind: Kind, call: Call) -> Object:
+        obj = await self._delete(kind, call.args.key(kind), call, _delete_options(call))
+        if kind.kind == "Namespace":
+            # Whoever is told that a namespace is going is not to find this apiserver creating things in it.
+            await self._feed.at_least(revision_of(obj))
+        return obj
+
+    async def delete_collection(self, kind: Kind, call: Call, reads: Reads) -> dict[str, Any]:
+        options = _delete_options(call)
+        items = []
+        for obj in await reads.selected(kind, call):
+            try:
+                items.append(await self._delete(kind, key_of(obj), call, options))
+            except StatusError as error:
+                if error.reason != "NotFound":
+                    # Those before it are deleted already, whatever this one's error says of itself.
+                    raise StatusError(error.reason, error.message, error.details, definite=not call.wrote) from None
+        return {"items": items}
+
+    async def bind(self, kind: Kind, call: Call) -> Object:
+        node, uid, now = call.args.text("node"), call.args.text("uid"), self._host.clock.now()
+        key = call.args.key(kind)
+        return await self._modify(kind, key, call, lambda old: subresources.bind(kind, old, node, uid, now))
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _create(self, kind: Kind, given: Object, call: Call) -> Object:
+        obj = registry.prepare_create(kind, given, self._host.clock.now(), self._host.rng)
+        if kind.namespaced:
+            await self._check_namespace(kind, obj, call)
+        obj = admission.admit_create(kind, obj, self._admission)
+        obj = registry.complete(kind, obj, unknown=call.args.text("fieldValidation"))
+        key, taken = key_of(obj), set[str]()
+        while True:
+            outcome = self._allocated(kind, Outcome(obj), None, taken)
+            assert outcome.obj is not None
+            if call.args.flag("dryRun"):
+                if await self._storage.get(kind, key, call.left()) is not None:
+                    raise refusals.already_exists(kind, name_of(obj))
+                return outcome.obj
+            call.wrote = True
+            write = Write(kind, key, outcome.obj, 0, outcome.claims, within=namespace_of(obj))
+            written = await self._storage.commit(write, call.left())
+            if written.revision:
+                return Stored(outcome.obj, written.revision).obj
+            call.wrote = False
+            if written.homeless:
+                raise refusals.not_found(KINDS["Namespace"], namespace_of(obj))
+            if written.current is not None:
+                raise refusals.already_exists(kind, name_of(obj))
+            self._retake(obj, outcome.obj, written.taken, taken)
+
+    async def _modify(self, kind: Kind, key: str, call: Call, change: Change) -> Object:
+        """Carry out `change` on the object at `key`; the object as it then is."""
+        await self._feed.ready()
+        current, live, taken = self._cache.get(kind.kind, key), False, set[str]()
+        while True:
+            try:
+                if current is None:
+                    raise refusals.not_found(kind, key.rpartition("/")[2])
+                outcome = self._allocated(kind, change(current.obj), current.obj, taken)
+            except StatusError:
+                if live:
+                    raise
+                outcome = None
+            if outcome is None or outcome.obj is None:
+                if live and current is not None:
+                    return current.obj
+                current, live = await self._storage.get(kind, key, call.left()), True
+                continue
+            assert current is not None
+            if call.args.flag("dryRun"):
+                return _with_revision(outcome.obj, current.revision)
+            write = Write(
+                kind,
+                key,
+                None if outcome.remove else outcome.obj,
+                current.revision,
+                outcome.claims,
+                outcome.releases,
+            )
+            call.wrote = True
+            written = await self._storage.commit(write, call.left())
+            if written.revision:
+                return Stored(outcome.obj, written.revision).obj
+            call.wrote = False
+            if written.taken:
+                self._retake(change(current.obj).obj or {}, outcome.obj, written.taken, taken)
+            current, live = written.current, True
+
+    async def _delete(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
+        now = self._host.clock.now()
+        return await self._modify(kind, key, call, lambda old: registry.prepare_delete(kind, old, options, now))
+
+    async def _patch(self, kind: Kind, call: Call, prepare: Callable[[Object, Object], Outcome]) -> Object:
+        patch, type = call.args.any("patch"), call.args.text("type")
+
+        def change(old: Object) -> Outcome:
+            new = well_formed(kind, apply(old, patch, type))
+            if _key(kind, new) != key_of(old):
+                raise refusals.bad_request("a patch may not change name or namespace")
+            return prepare(old, new)
+
+        return await self._modify(kind, call.args.key(kind), call, change)
+
+    async def _check_namespace(self, kind: Kind, obj: Object, call: Call) -> None:
+        name = namespace_of(obj)
+        cached = self._find("Namespace", name)
+        try:
+            admission.namespace_lifecycle(kind, obj, cached)
+        except StatusError:
+            stored = await self._storage.get(KINDS["Namespace"], name, call.left())
+            admission.namespace_lifecycle(kind, obj, stored.obj if stored else None)
+
+    # ── Services' addresses ──────────────────────────────────────────────────────────────────────────────────
+
+    def _allocated(self, kind: Kind, outcome: Outcome, old: Object | None, taken: set[str]) -> Outcome:
+        if kind.kind != "Service" or outcome.obj is None:
+            return outcome
+        held = allocation.claims(old)
+        if outcome.remove:
+            return Outcome(outcome.obj, True, (), held)
+        if not taken:
+            others = (stored.obj for stored in self._cache.objects("Service"))
+            taken.update(claim for service in others for claim in allocation.claims(service))
+            taken.difference_update(held)
+        obj = allocation.allocate(outcome.obj, taken, self._ranges, self._host.rng)
+        wanted = allocation.claims(obj)
+        claims = tuple(claim for claim in wanted if claim not in held)
+        return Outcome(obj, False, claims, tuple(claim for claim in held if claim not in wanted))
+
+    def _retake(self, asked: Object, chosen: Object, lost: tuple[str, ...], taken: set[str]) -> None:
+        """Others hold these: remember it and choose again, unless they were asked for by name."""
+        named = [claim for claim in lost if claim in allocation.claims(asked)]
+        if named:
+            raise allocation.already_allocated(chosen, named)
+        taken.update(lost)
+
+    def _find(self, kind: str, key: str) -> Object | None:
+        stored = self._cache.get(kind, key)
+        return stored.obj if stored else None
+
+    def _all(self, kind: str) -> list[Object]:
+        return [stored.obj for stored in self._cache.objects(kind)]
+
+
+def _key(kind: Kind, obj: Object) -> str:
+    """Where an object that came with a request lives."""
+    meta = obj["metadata"]
+    if not meta.get("name"):
+        raise refusals.bad_request("metadata.name is required")
+    return f"{meta.get('namespace') or 'default'}/{meta['name']}" if kind.namespaced else str(meta["name"])
+
+
+def _with_revision(obj: Object, revision: int) -> Object:
+    return Stored(obj, revision).obj
+
+
+def _delete_options(call: Call) -> registry.DeleteOptions:
+    args = call.args
+    return registry.DeleteOptions(
+        args.text("uid"), args.text("resourceVersion"), args.number("grace"), args.text("propagation")
+    )

@@ -1,0 +1,44 @@
+"""`cap`: the CAP experiment on the running cluster, and its ledger. Must not judge: the report does."""
+
+from __future__ import annotations
+
+import click
+
+from cluster.cli import output as out
+from cluster.cli.session import Session, command
+from cluster.errors import UsageError
+from cluster.experiments.cap import CapReport, Setup, run_cap
+from cluster.topology import members
+
+
+def ledger_table(report: CapReport) -> str:
+    rows = [
+        [r.side, r.what, str(r.tried), *(r.share(c) for c in (r.answered, r.refused, r.unanswered, r.stale))]
+        for r in report.rows
+    ]
+    return out.render_table(["SIDE", "WHAT", "TRIED", "ANSWERED", "REFUSED", "NO ANSWER", "STALE"], rows)
+
+
+@click.command("cap")
+@click.option("--seconds", default=2.5, show_default=True, help="How long the partition lasts.")
+@click.option("-o", "--output", "output", default="", help="json for data.")
+@command
+async def cap_command(seconds: float, output: str, cluster: str) -> int:
+    """Cut the store leader's machine from the others, ask on both sides, heal, and judge."""
+    async with Session(cluster) as session:
+        names = members(session.spec)
+        if len(names) < 3:
+            raise UsageError(f"{len(names)} members have no majority to lose", place="cap", remedy="3 or more")
+        hosts = {h["name"]: h["machine"] for h in (await session.world.status())["hosts"].values()}
+        setup = Setup(names, {m: hosts[m] for m in names}, seconds, keepalive=session.spec.timing.watch_keepalive)
+        report = await run_cap(session.world, setup)
+    if output == "json":
+        print(out.to_json(report.data()))
+    else:
+        print(f"{','.join(report.minority)} | {','.join(report.majority)}: {report.leader} led\n")
+        print(ledger_table(report))
+        seconds_text = "-" if report.new_leader_seconds is None else f"{report.new_leader_seconds:.2f} s"
+        print(f"\nnew leader {report.new_leader or 'none'} after {seconds_text}; {report.message}")
+        for problem in report.problems():
+            print(f"FAILED: {problem}")
+    return 1 if report.problems() else 0

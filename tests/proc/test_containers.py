@@ -1,0 +1,253 @@
+"""The process runtime on a real tree: programs, commands, logs, exec, probes, limits, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.world.proc.launch import down, launch
+from cluster.world.proc.layout import Layout
+from cluster.world.scenario import eventually
+from nodes.kubelet.runtime import Container, ContainerKey, ContainerSpec, LogQuery, Mount, RuntimeFailure, Volume
+from nodes.runtime.process import ProcessRuntime
+
+pytestmark = pytest.mark.proc
+
+IP = "127.131.16.7"
+PRELOAD = [f"nodes.runtime.programs.{name}" for name in ("nginx", "redis", "hello", "placeholder")]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("tree")
+    launch(directory, {"subnet": 131, "preload": PRELOAD})
+    yield directory
+    down(directory, wipe=True)
+
+
+class Bench:
+    """One kubelet's runtime; `boot` is a kubelet that comes up (again)."""
+
+    def __init__(self, tree: Path, machine: str) -> None:
+        self.machine = machine
+        self.socket = str(Layout.of(tree).containers)
+        self.root = tree / "pods" / machine
+        self.exits: asyncio.Queue[Container] = asyncio.Queue()
+
+    async def boot(self) -> list[Container]:
+        self.runtime = ProcessRuntime(self.machine, self.socket, str(self.root))
+        return await self.runtime.open(self.exits.put_nowait)
+
+    async def start(self, name: str, image: str, *command: str, **more: Any) -> ContainerKey:
+        key = ContainerKey(f"uid-{self.machine}-{name}", "main", 0)
+        await self.runtime.start(ContainerSpec(key, "default", name, image, command, ip=IP, **more))
+        return key
+
+    async def run(self, name: str, image: str, *command: str, **more: Any) -> tuple[Container, str]:
+        """To its end: how it ended, and its log."""
+        key = await self.start(name, image, *command, **more)
+        return await self.ended(key), await self.log(key)
+
+    async def ended(self, key: ContainerKey) -> Container:
+        async with asyncio.timeout(5):
+            while (container := await self.exits.get()).key != key:
+                pass
+        return container
+
+    async def log(self, key: ContainerKey, **query: Any) -> str:
+        return b"".join([chunk async for chunk in self.runtime.logs(key, LogQuery(**query))]).decode()
+
+    async def probes(self, key: ContainerKey, action: dict[str, Any]) -> None:
+        """Until it succeeds."""
+
+        async def succeeds() -> bool:
+            return (await self.runtime.probe(key, action, 1.0)).ok
+
+        await eventually(succeeds, within=5)
+
+
+def play(tree: Path, machine: str, scenario: Callable[[Bench], Awaitable[None]]) -> None:
+    async def body() -> None:
+        bench = Bench(tree, machine)
+        await bench.boot()
+        try:
+            await scenario(bench)
+        finally:
+            await bench.runtime.close()
+
+    asyncio.run(body())
+
+
+def processes(word: str) -> list[int]:
+    """Those whose command line or environment has `word`, but for ourselves."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if word.encode() in entry.joinpath("cmdline").read_bytes() + entry.joinpath("environ").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:  # it has just ended, or is not ours
+                continue
+    return found
+
+
+def test_a_command_has_its_exit_code_log_and_scrubbed_environment(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_USER", "x")
+
+    async def scenario(bench: Bench) -> None:
+        ended, log = await bench.run("env", "busybox", "sh", "-c", "env; pwd; exit 3", env={"COLOUR": "red"})
+        assert (ended.exit_code, ended.signal, ended.reason) == (3, 0, "Error")
+        assert ended.finished_at >= ended.started_at > time.time() - 60
+        names = {line.partition("=")[0] for line in log.splitlines()}
+        assert "COLOUR=red" in log
+        assert "HOSTNAME=env" in log
+        assert f"POD_IP={IP}" in log
+        assert names & {"SECRET_OF_THE_USER", "USER", "SSH_AUTH_SOCK", "PYTHONPATH"} == set()
+        assert str(bench.root / ended.key.pod / "main/0/home") in log
+
+    play(tree, "worker-0", scenario)
+
+
+def test_a_command_that_is_not_there_is_named(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        with pytest.raises(RuntimeFailure, match='exec: "no-such-thing": executable file not found') as caught:
+            await bench.start("none", "busybox", "no-such-thing")
+        assert caught.value.reason == "RunContainerError"
+
+    play(tree, "worker-1", scenario)
+
+
+def test_nginx_serves_is_probed_and_ends_on_sigterm(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("web", "nginx:1.25")
+        await bench.probes(key, {"httpGet": {"host": IP, "port": 80, "path": "/hello"}})
+        await bench.probes(key, {"tcpSocket": {"host": IP, "port": 80}})
+        assert (await bench.runtime.probe(key, {"tcpSocket": {"host": IP, "port": 81}}, 1.0)).ok is False
+        assert "GET /hello HTTP/1.1" in await bench.log(key)
+        await bench.runtime.signal(key, "TERM")
+        assert (await bench.ended(key)).exit_code == 0
+
+    play(tree, "worker-2", scenario)
+
+
+def test_nginx_serves_a_mounted_volume(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        volume = Volume("page", {"index.html": b"<p>mine"})
+        mounts = (Mount("page", "/usr/share/nginx/html"),)
+        key = await bench.start("pages", "nginx", volumes=(volume,), mounts=mounts)
+        await bench.probes(key, {"httpGet": {"host": IP, "port": 80, "path": "/index.html"}})
+        missing = await bench.runtime.probe(key, {"httpGet": {"host": IP, "port": 80, "path": "/no"}}, 1.0)
+        assert missing.message == "HTTP probe failed with statuscode: 404"
+        await bench.runtime.remove_pod(key.pod)
+
+    play(tree, "worker-3", scenario)
+
+
+def test_hello_world_and_a_placeholder(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        ended, log = await bench.run("hello", "hello-world")
+        assert (ended.exit_code, ended.reason) == (0, "Completed")
+        assert log.startswith("Hello from Capstan!")
+        key = ContainerKey("uid-x", "main", 0)
+        started = await bench.runtime.start(ContainerSpec(key, "default", "x", "acme/shop", ip=IP))
+        assert "no program here" in started.message
+
+        async def says_so() -> bool:
+            return "acme/shop" in await bench.log(key)
+
+        await eventually(says_so, within=5)
+        await bench.runtime.remove_pod("uid-x")
+
+    play(tree, "worker-4", scenario)
+
+
+def test_exec_runs_inside_and_is_bounded_in_time_and_size(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("exec", "busybox", "sleep", "1000", env={"COLOUR": "red"})
+        done = await bench.runtime.execute(key, ("sh", "-c", "echo $COLOUR; echo bad >&2; exit 4"), 5.0)
+        assert (done.stdout, done.stderr, done.exit_code) == (b"red\n", b"bad\n", 4)
+        big = await bench.runtime.execute(key, ("head", "-c", "3000000", "/dev/zero"), 5.0)
+        assert (len(big.stdout), big.exit_code) == (1024 * 1024, 0)
+        with pytest.raises(RuntimeFailure) as caught:
+            await bench.runtime.execute(key, ("sh", "-c", "sleep 987 & sleep 987"), 0.3)
+        assert caught.value.reason == "DeadlineExceeded"
+        assert processes("sleep\x00987") == []
+        assert (await bench.runtime.execute(key, ("nothing-of-that-name",), 1.0)).exit_code == 127
+        await bench.runtime.signal(key, "KILL")
+        assert (await bench.ended(key)).exit_code == 137
+        with pytest.raises(RuntimeFailure) as caught:
+            await bench.runtime.execute(key, ("true",), 1.0)
+        assert caught.value.reason == "NotRunning"
+
+    play(tree, "worker-5", scenario)
+
+
+def test_containers_survive_their_kubelet_and_are_not_started_twice(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("stay", "busybox", "sh", "-c", "echo started; sleep 1000")
+        short = await bench.start("short", "busybox", "sh", "-c", "sleep 0.2; exit 5")
+        await bench.runtime.close()
+        await asyncio.sleep(0.5)
+        found = {container.key: container for container in await bench.boot()}
+        assert (found[key].state, found[key].image, found[key].ip) == ("running", "busybox", IP)
+        assert (found[short].state, found[short].exit_code) == ("exited", 5)
+        await bench.start("stay", "busybox", "sh", "-c", "echo started; sleep 1000")
+        assert await bench.log(key) == "started\n"
+
+    play(tree, "worker-6", scenario)
+
+
+def test_nothing_is_left_of_a_pod(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("many", "busybox", "sh", "-c", "trap '' TERM; sleep 654 & sleep 654 & wait; sleep 654")
+        await eventually(lambda: len(processes("sleep\x00654")) >= 2, within=5)
+        await bench.runtime.signal(key, "TERM")
+        await bench.runtime.remove_pod(key.pod)
+        assert not (bench.root / key.pod).exists()
+        await eventually(lambda: processes("sleep\x00654") == [], within=2)
+        with pytest.raises(RuntimeFailure):
+            await bench.log(key)
+
+    play(tree, "worker-7", scenario)
+
+
+def test_logs_tail_and_follow(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("log", "busybox", "sh", "-c", "echo a; echo b; echo c; sleep 0.4; echo d")
+        await asyncio.sleep(0.2)
+        assert await bench.log(key, tail=2) == "b\nc\n"
+        assert await bench.log(key, tail=1, follow=True) == "c\nd\n"
+
+    play(tree, "worker-8", scenario)
+
+
+def test_memory_is_limited(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        hog = "x = bytearray(1 << 30)"
+        ended, log = await bench.run("hog", "python", "python3", "-c", hog, limits={"memory": 64 << 20})
+        assert ended.exit_code == 1
+        assert "MemoryError" in log
+        ended, _ = await bench.run("free", "python", "python3", "-c", "x = bytearray(1 << 26)")
+        assert ended.exit_code == 0
+
+    play(tree, "worker-9", scenario)
+
+
+def test_redis_answers(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("kv", "redis:7")
+        await bench.probes(key, {"tcpSocket": {"host": IP, "port": 6379}})
+        reader, writer = await asyncio.open_connection(IP, 6379)
+        writer.write(b"SET k v\r\nINCR n\r\nGET k\r\n")
+        assert await reader.readexactly(16) == b"+OK\r\n:1\r\n$1\r\nv\r\n"
+        writer.close()
+        await bench.runtime.signal(key, "TERM")
+        assert (await bench.ended(key)).exit_code == 0
+
+    play(tree, "worker-10", scenario)

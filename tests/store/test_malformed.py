@@ -1,0 +1,93 @@
+"""Whatever a body is: BadRequest, and nothing is harmed."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from cluster.errors import StatusError
+from cluster.rpc import Rpc
+from cluster.world.sim import SimWorld
+from store import codec
+from store.client import Compare, Put, Range, StoreClient
+from tests.store.workload import agree, leader, members, start
+
+KINDS = ("store.range", "store.txn", "store.compact", "store.hash", "store.watch")
+GOOD: dict[str, Any] = {
+    "store.range": codec.range_request(Range(b"k", b"z"), 0, "linearizable"),
+    "store.txn": codec.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
+    "store.compact": (1 << 41, 1),
+    "store.hash": (0,),
+    "store.watch": (b"k", None, 0, False, False),
+}
+JUNK: tuple[Any, ...] = (None, True, -1, 1.5, "text", b"", [], {}, [[]], {"a": [1]}, 1 << 63, [None] * 4)
+
+
+def spoilt(kind: str, rng: Random) -> Any:
+    """A good body with one part, at any depth, replaced by junk; or junk."""
+    body = list(GOOD[kind])
+    if rng.random() < 0.1:
+        return rng.choice([junk for junk in JUNK if type(junk) is not list or junk])
+    at: list[Any] = body
+    while True:
+        index = rng.randrange(len(at))
+        if isinstance(at[index], list | tuple) and at[index] and rng.random() < 0.7:
+            at[index] = list(at[index])
+            at = at[index]
+            continue
+        at[index] = rng.choice([junk for junk in JUNK if type(junk) is not type(at[index])])
+        return body
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_malformed_bodies_are_refused_and_harm_nothing(kind: str) -> None:
+    async def scenario(world: SimWorld) -> None:
+        names = await start(world)
+        rpc = Rpc(await world.join("seat", "desk"), keepalive=0.5)
+        store = StoreClient(rpc, members(3))
+        await store.put(b"k", b"1")
+        first = await leader(store)
+        before = await store.status(first)
+        rng = Random(kind)
+        for _ in range(150):
+            body = spoilt(kind, rng)
+            with pytest.raises(StatusError) as caught:
+                if kind == "store.watch":
+                    async with rpc.stream(rng.choice(names), kind, body) as batches:
+                        await anext(batches)
+                else:
+                    await rpc.call(first, kind, body, timeout=1.0)
+            assert caught.value.reason in REFUSALS, (body, caught.value)
+        after = await store.status(first)
+        assert (after.revision, after.term, after.commit) == (before.revision, before.term, before.commit)
+        assert (await store.range(b"k")).kvs[0].value == b"1"
+        await agree(store)
+
+    with SimWorld(2) as world:
+        world.run(asyncio.wait_for(scenario(world), 600))
+
+
+REFUSALS = ("BadRequest", "FutureRevision")
+
+
+@pytest.mark.parametrize("kind", [*codec.RAFT_KINDS, "store.nonsense"])
+def test_strangers_do_not_talk_raft(kind: str) -> None:
+    async def scenario(world: SimWorld) -> None:
+        names = await start(world)
+        rpc = Rpc(await world.join("seat", "desk"))
+        store = StoreClient(rpc, members(3))
+        await store.put(b"k", b"1")
+        before = [await store.status(name) for name in names]
+        for name in names:
+            for body in (*JUNK, (99, 0, 0, 0, 0, []), (99, 9, 9), (99, True), (99,)):
+                rpc.cast(name, kind, body)
+        await asyncio.sleep(0.5)
+        assert [(s.term, s.leader) for s in before] == [
+            (s.term, s.leader) for s in [await store.status(name) for name in names]
+        ]
+
+    with SimWorld(3) as world:
+        world.run(scenario(world))
