@@ -13,11 +13,10 @@ What is promised: a reply that arrives belongs to its request (matched by id and
 in time is StatusError Timeout, which is indefinite. A request is executed at most once per message that
 arrives; the bus may repeat messages, so a server remembers nothing and callers see the first reply.
 
-Streams: every item carries a sequence number from 1; a gap (that a quarter of a keep-alive does not fill: the bus may
-reorder), or silence of three keep-alives, breaks the stream
-(StatusError StreamBroken) and the reader opens a new one from its last revision. The reader pings; a server that
-hears none for three keep-alives closes its side, and answers a ping for a stream that it does not know with an end,
-so that a reader notices a server's restart within one ping.
+Streams: every item carries a sequence number from 1; a gap that a quarter of a keep-alive does not fill, or silence of
+three keep-alives, breaks the stream (StatusError StreamBroken) and the reader opens a new one from its last revision.
+The reader pings; a server that hears none for three keep-alives closes its side, and answers a ping for a stream that
+it does not know with an end, so that a reader notices a server's restart within one ping.
 
 Wire kinds: a request has its own kind; its answer is kind + ".reply"; items of a stream are kind + ".item", and
 the reader's pings kind + ".ping" (body: the stream's id); a reader that leaves sends `stream.close`.
@@ -26,24 +25,18 @@ the reader's pings kind + ".ping" (body: the stream's id); a reader that leaves 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from types import TracebackType
 from typing import Any
 
 from cluster.errors import StatusError
+from cluster.stream import CLOSE, ITEM, MISSED, PING, Seat, Sender, Stream
 from cluster.world.host import Address, Envelope, Host
 
-REPLY, ITEM, PING = ".reply", ".item", ".ping"
-CLOSE = "stream.close"
-MISSED = 3
-"""Keep-alives that may be missed before a stream counts as broken."""
-OVERTAKEN = 4
-"""A missing item is waited for a keep-alive divided by this: the ones after it may have overtaken it."""
-HELD = 4096
-"""Items that may be held until the one before them comes."""
+__all__ = ["Answer", "Request", "Rpc", "Sender", "Stream"]
+
+REPLY = ".reply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +80,11 @@ class Rpc:
         self._fast: dict[str, FastHandler] = {}
         self._patterns: list[tuple[str, FastHandler]] = []
         self._openers: dict[tuple[Address, int, int], Sender] = {}
-        self._readers: dict[int, Stream] = {}
+        self._seat = Seat(host, keepalive)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._serial = host.boot << 32
-        host.bus.listen(self._receive)
+        # Not before this turn is over: what came early must meet the handlers that are about to be registered.
+        asyncio.get_running_loop().call_soon(host.bus.listen, self._receive)
 
     def serial(self) -> int:
         """A number that this host has never given before, in no boot: it names an operation over all its attempts."""
@@ -187,16 +181,16 @@ class Rpc:
         self.host.bus.send(dst, kind, body)
 
     def stream(self, dst: Address, kind: str, body: Any) -> Stream:
-        return Stream(self, dst, kind, body)
+        return Stream(self._seat, dst, kind, body)
 
     # ── receiving ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _receive(self, envelope: Envelope) -> None:
         if envelope.corr:
             if envelope.kind.endswith(ITEM):
-                reader = self._readers.get(envelope.corr)
+                reader = self._seat.readers.get(envelope.corr)
                 if reader is not None:
-                    reader._item(envelope.body)
+                    reader.item(envelope.body)
                 return
             future = self._pending.get(envelope.corr)
             if future is not None and not future.done():
@@ -266,143 +260,3 @@ def _settle(future: asyncio.Future[Any], body: Any) -> None:
         future.set_exception(StatusError.from_body(body["error"]))
     else:
         future.set_exception(StatusError("InternalError", "the answer has neither `ok` nor `error`"))
-
-
-class Sender:
-    """The server's side of one stream. Items are numbered; nothing is kept: a lost item breaks the stream."""
-
-    def __init__(self, host: Host, to: Address, kind: str, stream_id: int) -> None:
-        self.to = to
-        self.heard = 0.0
-        self.closed: Callable[[], Any] | None = None
-        self._host = host
-        self._kind = kind + ITEM
-        self._id = stream_id
-        self._seq = 0
-
-    def send(self, body: Any) -> None:
-        self._seq += 1
-        self._host.bus.send(self.to, self._kind, (self._seq, body), corr=self._id)
-
-    def alive(self) -> None:
-        """Says how many items there were, so that a lost last one is noticed."""
-        self._host.bus.send(self.to, self._kind, (self._seq,), corr=self._id)
-
-    def end(self, error: StatusError | None) -> None:
-        self._seq += 1
-        body = (self._seq, None, error.to_body() if error else {})
-        self._host.bus.send(self.to, self._kind, body, corr=self._id)
-
-
-class Stream:
-    """The reader's side: an async context manager and iterator of bodies.
-
-    Ends when the server ended it; raises StatusError as the server says, or StreamBroken."""
-
-    def __init__(self, rpc: Rpc, dst: Address, kind: str, body: Any) -> None:
-        self.dst = dst
-        self.kind = kind
-        self._rpc = rpc
-        self._body = body
-        self._id = 0
-        self._seq = 0
-        self._items: deque[Any] = deque()
-        self._early: dict[int, Any] = {}
-        self._gap: asyncio.TimerHandle | None = None
-        self._over = False
-        self._error: StatusError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._last = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def __aenter__(self) -> Stream:
-        loop = asyncio.get_running_loop()
-        self._id = self._rpc.host.bus.send(self.dst, self.kind, self._body)
-        self._rpc._readers[self._id] = self
-        self._last = loop.time()
-        self._timer = loop.call_later(self._rpc.keepalive, self._ping)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._rpc._readers.pop(self._id, None)
-        for timer in (self._timer, self._gap):
-            if timer is not None:
-                timer.cancel()
-        if not self._over:
-            self._rpc.host.bus.send(self.dst, CLOSE, self._id)
-
-    def __aiter__(self) -> Stream:
-        return self
-
-    async def __anext__(self) -> Any:
-        while not self._items:
-            if self._over:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        return self._items.popleft()
-
-    def _ping(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._over:
-            return
-        if loop.time() - self._last > MISSED * self._rpc.keepalive:
-            self._finish(StatusError("StreamBroken", f"{self.dst} has been silent on {self.kind}"))
-            return
-        self._rpc.host.bus.send(self.dst, self.kind + PING, self._id)
-        self._timer = loop.call_later(self._rpc.keepalive, self._ping)
-
-    def _item(self, body: Any) -> None:
-        if self._over or type(body) is not list or not body or type(body[0]) is not int:
-            return
-        self._last = asyncio.get_running_loop().time()
-        seq = body[0]
-        if len(body) == 1:  # a keep-alive
-            if seq > self._seq:
-                self._miss()
-        elif seq <= self._seq:
-            if len(body) == 3 and body[2]:  # a server that has forgotten us (it restarted) counts from the start
-                self._finish(StatusError.from_body(body[2]))
-            # anything else was repeated by the bus
-        elif seq == self._seq + 1:
-            self._accept(body)
-            while not self._over and self._seq + 1 in self._early:
-                self._accept(self._early.pop(self._seq + 1))
-        else:
-            if len(self._early) < HELD:
-                self._early[seq] = body
-            self._miss()
-
-    def _accept(self, body: Any) -> None:
-        self._seq = body[0]
-        if len(body) == 3:
-            self._finish(StatusError.from_body(body[2]) if body[2] else None)
-        else:
-            self._items.append(body[1])
-            self._wake()
-
-    def _miss(self) -> None:
-        """The next item is not here, though a later one is: the bus may have let one overtake the other."""
-        if self._gap is None:
-            wait = self._rpc.keepalive / OVERTAKEN
-            self._gap = asyncio.get_running_loop().call_later(wait, self._give_up, self._seq + 1)
-
-    def _give_up(self, missing: int) -> None:
-        self._gap = None
-        if not self._over and self._seq < missing:
-            self._finish(StatusError("StreamBroken", f"item {missing} of {self.kind} was lost"))
-        elif self._early:  # that one came, another is missing since
-            self._miss()
-
-    def _finish(self, error: StatusError | None) -> None:
-        self._over = True
-        self._error = error
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -282,6 +282,20 @@ def txn_args(args: Any) -> tuple[list[Compare], list[Op], list[Op]]:
     )
 
 
+def plain_put(args: Any) -> tuple[bytes, bytes] | None:
+    """(key, value) if the TXN command is just that, as most are."""
+    compares, success, _ = args
+    if compares or len(success) != 1:
+        return None
+    row = success[0]
+    return (row[1], row[2]) if row[0] == PUT and not row[3] else None
+
+
+def put_answer(revision: int) -> Any:
+    """What `txn_answer` gives for a plain put."""
+    return (revision, True, [(PUT, None)])
+
+
 def _trusted_op(row: Any) -> Op:
     code = row[0]
     if code == PUT:

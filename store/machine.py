@@ -62,6 +62,9 @@ class Machine:
             return StatusError("Dropped", text)
         try:
             if code == codec.TXN:
+                put = codec.plain_put(args)
+                if put is not None:
+                    return codec.put_answer(self.space.put(*put))
                 compares, success, failure = codec.txn_args(args)
                 return codec.txn_answer(self.space.txn(compares, success, failure))
             self._owed.append(self.watchers.collect(self.space))

@@ -39,8 +39,11 @@ class KeySpace(Protocol):
 class Engine(Protocol):
     """`target` is the component that each member runs (a `Spec`'s), `config` what it is told."""
 
-    name: str
-    target: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]: ...
 

@@ -153,7 +153,6 @@ def test_the_clock_of_a_machine_can_be_skewed_but_its_durations_not() -> None:
     assert [round(b - a) for a, b in zip(seen, seen[1:], strict=False)] == [1, 101]
 
 
-@pytest.mark.parametrize("seed", range(20))
 def test_a_crash_keeps_what_was_synced_and_a_prefix_of_the_rest(seed: int) -> None:
     async def writer(host: Host) -> None:
         if host.boot == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
+from cluster.wire import pack, unpack
 from cluster.world.sim import SimWorld
 from store import codec
 from store.client import Compare, Put, Range, StoreClient
@@ -42,6 +44,32 @@ def spoilt(kind: str, rng: Random) -> Any:
         return body
 
 
+READERS: dict[str, Callable[[Any], Any]] = {
+    "store.range": codec.range_of,
+    "store.txn": codec.txn_of,
+    "store.compact": codec.compact_of,
+    "store.hash": codec.revision_of,
+    "store.watch": codec.watch_of,
+}
+
+
+def well_formed(kind: str, body: Any) -> bool:
+    """Junk fits by chance now and then: None is an `end`."""
+    try:
+        READERS[kind](unpack(pack(body)))
+    except StatusError:
+        return False
+    return True
+
+
+async def ask(rpc: Rpc, name: str, kind: str, body: Any) -> None:
+    if kind == "store.watch":
+        async with rpc.stream(name, kind, body) as batches:
+            await anext(batches)
+    else:
+        await rpc.call(name, kind, body, timeout=1.0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_malformed_bodies_are_refused_and_harm_nothing(kind: str) -> None:
     async def scenario(world: SimWorld) -> None:
@@ -54,13 +82,12 @@ def test_malformed_bodies_are_refused_and_harm_nothing(kind: str) -> None:
         rng = Random(kind)
         for _ in range(150):
             body = spoilt(kind, rng)
+            if well_formed(kind, body):
+                continue
+            name = rng.choice(names) if kind == "store.watch" else first
             with pytest.raises(StatusError) as caught:
-                if kind == "store.watch":
-                    async with rpc.stream(rng.choice(names), kind, body) as batches:
-                        await anext(batches)
-                else:
-                    await rpc.call(first, kind, body, timeout=1.0)
-            assert caught.value.reason in REFUSALS, (body, caught.value)
+                await ask(rpc, name, kind, body)
+            assert caught.value.reason == "BadRequest", (body, caught.value)
         after = await store.status(first)
         assert (after.revision, after.term, after.commit) == (before.revision, before.term, before.commit)
         assert (await store.range(b"k")).kvs[0].value == b"1"
@@ -68,9 +95,6 @@ def test_malformed_bodies_are_refused_and_harm_nothing(kind: str) -> None:
 
     with SimWorld(2) as world:
         world.run(asyncio.wait_for(scenario(world), 600))
-
-
-REFUSALS = ("BadRequest", "FutureRevision")
 
 
 @pytest.mark.parametrize("kind", [*codec.RAFT_KINDS, "store.nonsense"])

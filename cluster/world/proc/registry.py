@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.addresses import machine_ip
 from cluster.errors import UsageError
 from cluster.world.proc.control import FrameProtocol
 from cluster.world.proc.journal import MAX_BYTES
@@ -208,8 +209,7 @@ def default_address(machine: str, subnet: int, n: int = 1) -> str:
     """master-i and worker-i by rule, any other machine the n-th of a range of its own."""
     if sys.platform != "linux":  # others have only 127.0.0.1 without set-up; ports keep machines apart
         return "127.0.0.1"
-    found = re.fullmatch(r"(master|worker)-(\d+)", machine)
-    if found:
-        i = int(found[2])
-        return f"127.{subnet}.{int(found[1] == 'worker') + i // 250}.{1 + i % 250}"
-    return f"127.{subnet}.15.{n}"
+    try:
+        return machine_ip(subnet, machine)
+    except UsageError:
+        return f"127.{subnet}.15.{n}"

@@ -20,7 +20,7 @@ def compares(draw: st.DrawFn) -> Compare:
 
 PUTS = st.lists(st.builds(Put, KEYS, VALUES), min_size=1, max_size=3, unique_by=lambda op: op.key)
 DELETES = st.lists(st.builds(Delete, KEYS, ENDS), max_size=2)
-BRANCHES: st.SearchStrategy[list[Op]] = st.one_of(PUTS, DELETES)  # type: ignore[arg-type]
+BRANCHES: st.SearchStrategy[list[Op]] = st.one_of(PUTS, DELETES)
 TXNS = st.tuples(st.lists(compares(), max_size=2), BRANCHES, BRANCHES)
 COMPACTIONS = st.floats(0, 1)
 """How far up between the compacted and the newest revision."""

@@ -1,0 +1,168 @@
+"""Streams over a bus that only drops things: numbered items one way, pings the other; a gap or silence breaks them.
+
+Must not know requests (`cluster.rpc` opens and dispatches streams). Kept apart from it because both ends of a stream
+have a life of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.errors import StatusError
+from cluster.world.host import Address, Host
+
+ITEM, PING, CLOSE = ".item", ".ping", "stream.close"
+MISSED = 3
+"""Keep-alives that may be missed before a stream counts as broken."""
+OVERTAKEN = 4  # a missing item is waited for a keep-alive divided by this: later ones may have overtaken it
+HELD = 4096  # items that may be held until the one before them comes
+
+
+class Sender:
+    """The server's side of one stream. Items are numbered; nothing is kept: a lost item breaks the stream."""
+
+    def __init__(self, host: Host, to: Address, kind: str, stream_id: int) -> None:
+        self.to = to
+        self.heard = 0.0
+        self.closed: Callable[[], Any] | None = None
+        self._host = host
+        self._kind = kind + ITEM
+        self._id = stream_id
+        self._seq = 0
+
+    def send(self, body: Any) -> None:
+        self._seq += 1
+        self._host.bus.send(self.to, self._kind, (self._seq, body), corr=self._id)
+
+    def alive(self) -> None:
+        """Says how many items there were, so that a lost last one is noticed."""
+        self._host.bus.send(self.to, self._kind, (self._seq,), corr=self._id)
+
+    def end(self, error: StatusError | None) -> None:
+        self._seq += 1
+        body = (self._seq, None, error.to_body() if error else {})
+        self._host.bus.send(self.to, self._kind, body, corr=self._id)
+
+
+@dataclass(slots=True)
+class Seat:
+    """What all streams that one host reads share. `readers` by the id of the request that opened each."""
+
+    host: Host
+    keepalive: float
+    readers: dict[int, Stream] = field(default_factory=dict)
+
+
+class Stream:
+    """The reader's side: an async context manager and iterator of bodies.
+
+    Ends when the server ended it; raises StatusError as the server says, or StreamBroken."""
+
+    def __init__(self, seat: Seat, dst: Address, kind: str, body: Any) -> None:
+        self.dst = dst
+        self.kind = kind
+        self._seat = seat
+        self._body = body
+        self._id = 0
+        self._seq = 0
+        self._items: deque[Any] = deque()
+        self._early: dict[int, Any] = {}
+        self._gap: asyncio.TimerHandle | None = None
+        self._over = False
+        self._error: StatusError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Stream:
+        loop = asyncio.get_running_loop()
+        self._id = self._seat.host.bus.send(self.dst, self.kind, self._body)
+        self._seat.readers[self._id] = self
+        self._last = loop.time()
+        self._timer = loop.call_later(self._seat.keepalive, self._ping)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._seat.readers.pop(self._id, None)
+        for timer in (self._timer, self._gap):
+            if timer is not None:
+                timer.cancel()
+        if not self._over:
+            self._seat.host.bus.send(self.dst, CLOSE, self._id)
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._items:
+            if self._over:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._items.popleft()
+
+    def _ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._over:
+            return
+        if loop.time() - self._last > MISSED * self._seat.keepalive:
+            self._finish(StatusError("StreamBroken", f"{self.dst} has been silent on {self.kind}"))
+            return
+        self._seat.host.bus.send(self.dst, self.kind + PING, self._id)
+        self._timer = loop.call_later(self._seat.keepalive, self._ping)
+
+    def item(self, body: Any) -> None:
+        if self._over or type(body) is not list or not body or type(body[0]) is not int:
+            return
+        self._last = asyncio.get_running_loop().time()
+        seq = body[0]
+        if len(body) == 1:  # a keep-alive
+            if seq > self._seq:
+                self._miss()
+        elif seq <= self._seq:  # repeated by the bus
+            if len(body) == 3 and body[2]:  # a server that has forgotten us (it restarted) counts from the start
+                self._finish(StatusError.from_body(body[2]))
+        elif seq == self._seq + 1:
+            self._accept(body)
+            while not self._over and self._seq + 1 in self._early:
+                self._accept(self._early.pop(self._seq + 1))
+        else:
+            if len(self._early) < HELD:
+                self._early[seq] = body
+            self._miss()
+
+    def _accept(self, body: Any) -> None:
+        self._seq = body[0]
+        if len(body) == 3:
+            self._finish(StatusError.from_body(body[2]) if body[2] else None)
+        else:
+            self._items.append(body[1])
+            self._wake()
+
+    def _miss(self) -> None:
+        """The next item is not here, though a later one is: the bus may have let one overtake the other."""
+        if self._gap is None:
+            wait, loop = self._seat.keepalive / OVERTAKEN, asyncio.get_running_loop()
+            self._gap = loop.call_later(wait, self._give_up, self._seq + 1)
+
+    def _give_up(self, missing: int) -> None:
+        self._gap = None
+        if not self._over and self._seq < missing:
+            self._finish(StatusError("StreamBroken", f"item {missing} of {self.kind} was lost"))
+        elif self._early:  # that one came, another is missing since
+            self._miss()
+
+    def _finish(self, error: StatusError | None) -> None:
+        self._over = True
+        self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
