@@ -31,6 +31,10 @@ MODULES = (
     "cluster.scheduler.component",
     "nodes.kubelet.component",
     "nodes.proxy.component",
+    "nodes.runtime.programs.nginx",
+    "nodes.runtime.programs.redis",
+    "nodes.runtime.programs.hello",
+    "nodes.runtime.programs.placeholder",
 )
 """What a fork server imports once for all."""
 

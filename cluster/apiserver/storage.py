@@ -155,5 +155,5 @@ def _translated(error: StatusError, *, write: bool) -> StatusError:
     if error.definite and error.retry:  # NotLeader, NoQuorum: nothing was done, another apiserver may do better
         return refusals.unavailable(str(error))
     if error.reason in ("Timeout", "Dropped"):
-        return StatusError("Timeout", f"the store: {error.message}", definite=not write)
+        return StatusError("Timeout", f"the store: {error.message}", error.details, definite=not write)
     return error

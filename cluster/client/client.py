@@ -243,7 +243,8 @@ class Client:
                 return await self.rpc.call(server, kind, body, timeout=patience)
             except StatusError as error:
                 tries += 1
-                if error.reason in MOVE_ON:
+                # An apiserver that names the store's new leader has just learned it; the others may not have yet.
+                if error.reason in MOVE_ON and not error.details.get("leader"):
                     self.servers.leave(server)
                 if not (error.definite and error.retry) and not (read and error.reason in MOVE_ON):
                     raise

@@ -88,6 +88,7 @@ class ProcDisk:
     async def _do(self, work: Callable[..., None], *args: Any) -> None:
         if self._executor is None:
             work(*args)
+            await asyncio.sleep(0)  # who writes in a loop must not starve the others
         else:
             await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
 

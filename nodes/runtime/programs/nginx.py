@@ -69,8 +69,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGTERM, then end with 0 as nginx does. NGINX_PORT: another port than 80."""
-    port = port_here(int(os.environ.get("NGINX_PORT") or 80))
+    """Serve until SIGTERM, then end with 0 as nginx does. CAPSTAN_LISTEN_PORT: another port than 80
+    (not NGINX_PORT: a Service called nginx sets that to tcp://...)."""
+    port = port_here(int(os.environ.get("CAPSTAN_LISTEN_PORT") or 80))
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(number, _quit)
     with Server((pod_ip(), port), Handler) as server:

@@ -212,8 +212,8 @@ async def _run(port: int) -> int:
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGTERM. `--port N` or REDIS_PORT: another port than 6379."""
-    text = os.environ.get("REDIS_PORT", "")
+    """Serve until SIGTERM. `--port N` or CAPSTAN_LISTEN_PORT: another port than 6379."""
+    text = os.environ.get("CAPSTAN_LISTEN_PORT", "")
     port = int(text) if text.isdigit() else 6379
     if "--port" in argv[:-1]:
         port = int(argv[argv.index("--port") + 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 from cluster.apiserver import component
 from cluster.client.client import Client
@@ -103,11 +104,13 @@ def test_informers_live_through_the_death_of_every_host(seed: int) -> None:
         informers = InformerSet(client, TIMING)
         informers.add("ConfigMap")
         following = asyncio.create_task(informers.run())
+        acknowledged: dict[str, Any] = {}
         for number, victim in enumerate((*STORES, *APISERVERS)):
             await world.crash(victim)
             for i in range(4):
                 try:
-                    await writer.create(config_map(f"c{number}-{i}"))
+                    made = await writer.create(config_map(f"c{number}-{i}"))
+                    acknowledged[made["metadata"]["name"]] = made
                 except StatusError as error:
                     if error.reason not in ("Timeout", "ServiceUnavailable"):
                         raise
@@ -116,10 +119,13 @@ def test_informers_live_through_the_death_of_every_host(seed: int) -> None:
 
         async def agree() -> bool:
             items = (await writer.list("ConfigMap"))["items"]
-            return len(items) >= 18 and bool(items == informers.cache.list("ConfigMap"))
+            stored = {item["metadata"]["name"]: item for item in items}
+            assert all(stored.get(name) == made for name, made in acknowledged.items())
+            return bool(items == informers.cache.list("ConfigMap"))
 
         await eventually(agree, within=30, every=1.0, what="agreement")
         assert not following.done()
+        assert len(acknowledged) >= 12
 
     with SimWorld(seed) as world:
         world.run(story(world))
