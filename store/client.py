@@ -219,11 +219,12 @@ class StoreClient:
         deadline = loop.time() + within
         pause = PAUSE
         failure: StatusError | None = None
+        refusal: StatusError | None = None
         tries = 0
         while True:
             left = deadline - loop.time()
             if left <= 0:
-                raise failure or StatusError("Timeout", f"no answer to {kind} within {within:g} s", definite=not write)
+                raise _given_up(kind, within, failure, refusal)
             target = self._leader or self.members[self._next]
             try:
                 if write:
@@ -233,6 +234,8 @@ class StoreClient:
                 if not self._again(error, target, write):
                     raise
                 failure = error
+                if error.definite:
+                    refusal = error
             tries += 1
             if tries % len(self.members) == 0:  # all were asked, or two members each think that the other leads
                 await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())))
@@ -295,6 +298,14 @@ class StoreClient:
         """The next watch goes to the member after this one."""
         if self.members[self._watched] == member:
             self._watched = (self._watched + 1) % len(self.members)
+
+
+def _given_up(kind: str, within: float, failure: StatusError | None, refusal: StatusError | None) -> StatusError:
+    """What to raise when the time is over. Only requests get here of which no attempt can have had an effect (a write
+    that was not answered is not tried again), so a refusal says more than the silence of the others."""
+    if refusal is not None:
+        return StatusError("NoQuorum", f"{kind} was refused for {within:g} s: {refusal.message}")
+    return failure or StatusError("Timeout", f"no answer to {kind} within {within:g} s", definite=True)
 
 
 class Watch:

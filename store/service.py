@@ -29,6 +29,9 @@ MAX_ANSWER_BYTES = 32 << 20
 MAX_BATCH_BYTES = 8 << 20
 """Keys and values of one watch batch; what is more goes into the next, split between revisions."""
 
+REMEMBERED = 10_000
+"""Messages that would write, by which second copies are known."""
+
 
 class Service:
     def __init__(self, rpc: Rpc, config: Config, member: Member) -> None:
@@ -37,6 +40,7 @@ class Service:
         self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
         self._stream_number = 0
         self._publishing = False
+        self._met: dict[tuple[str, int, int], None] = {}
         member.publish = self.publish
         rpc.serve_fast("store.range", self.range)
         rpc.serve_fast("store.txn", self.txn)
@@ -72,11 +76,22 @@ class Service:
         if len(command) > self._config.max_request_bytes:
             limit = self._config.max_request_bytes
             raise StatusError("TooLarge", f"{len(command)} bytes are over the limit of {limit}")
+        self._propose(request, command, answer)
+
+    def _propose(self, request: Request, command: bytes, answer: Answer) -> None:
+        """A second copy of a message is let fall, also of one that was refused: its sender was told that nothing
+        happened, and by now this member may lead. (What was sent anew has another id and the same serial.)"""
+        message = (request.src, request.boot, request.id)
+        if message in self._met:
+            return
+        self._met[message] = None
+        if len(self._met) > REMEMBERED:
+            del self._met[next(iter(self._met))]
         self._member.propose(command, answer, request.deadline)
 
     def compact(self, request: Request, answer: Answer) -> None:
         serial, revision = codec.compact_of(request.body)
-        self._member.propose(codec.compact_command(request.src, serial, revision), answer, request.deadline)
+        self._propose(request, codec.compact_command(request.src, serial, revision), answer)
 
     def status(self, request: Request, answer: Answer) -> None:
         member = self._member

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cluster.api.meta import condition, controller_of, deleting, key_of, name_of, uid_of
+from cluster.api.meta import condition, controller_of, deleting, key_of, name_of, revision_of, uid_of
 from cluster.api.views import pod_node, pod_ready, pod_terminal
 from cluster.client.client import Client
 from cluster.config import PROFILES, ClusterSpec
@@ -85,8 +85,22 @@ class Cluster:
         for obj in objects:
             await self.client.create(obj)
 
-    async def patch(self, kind: str, name: str, patch: Object, **options: Any) -> Object:
-        return await self.client.patch(kind, name, patch, **{"namespace": "default", "type": "strategic", **options})
+    async def patch(self, kind: str, name: str, patch: Any, **options: Any) -> None:
+        """Strategic unless said otherwise; on return the chronicle has seen it."""
+        answer = await self.client.patch(kind, name, patch, **{"namespace": "default", "type": "strategic", **options})
+        await self.seen(answer)
+
+    async def scale(self, kind: str, name: str, replicas: int) -> None:
+        await self.patch(kind, name, {"spec": {"replicas": replicas}})
+
+    async def seen(self, obj: Object) -> None:
+        """Until the chronicle has come so far: what it said before does not count as an answer to a write."""
+
+        def caught_up() -> bool:
+            found = self.chronicle.one(obj["kind"], key_of(obj))
+            return found is not None and revision_of(found) >= revision_of(obj)
+
+        await self.until(caught_up, f"{obj['kind']} {key_of(obj)} as written is seen", within=30.0)
 
     async def set_image(self, kind: str, name: str, container: str, image: str, namespace: str = "default") -> None:
         containers = [{"name": container, "image": image}]

@@ -96,14 +96,14 @@ def test_it_scales_up_and_down() -> None:
     async def story(c: Cluster) -> None:
         await running(c)
         before = c.names()
-        await c.client.scale("Deployment", "nginx", "default", 7)
+        await c.scale("Deployment", "nginx", 7)
         await c.until(lambda: c.settled(NGINX, 7) and c.rolled_out(), "seven run")
         assert set(before) <= set(c.names())
         assert {c.placed().count(f"worker-{i}") for i in range(3)} == {2, 3}
-        await c.client.scale("Deployment", "nginx", "default", 1)
+        await c.scale("Deployment", "nginx", 1)
         await c.until(lambda: c.settled(NGINX, 1) and c.rolled_out(), "one runs")
         await c.until(lambda: len(c.addresses()) == 1, "one endpoint")
-        await c.client.scale("Deployment", "nginx", "default", 0)
+        await c.scale("Deployment", "nginx", 0)
         await c.until(lambda: c.settled(NGINX, 0), "none runs")
         await c.until(lambda: not c.addresses(), "no endpoint")
         assert all(c.containers(f"worker-{i}") == [] for i in range(3))
@@ -141,7 +141,7 @@ def test_an_undo_brings_the_first_revision_back() -> None:
         await c.set_image("Deployment", "nginx", "container-0", "nginx:1.27")
         await c.until(c.rolled_out, "the second revision")
         patch = undo_patch(c.get("Deployment", "nginx"), c.chronicle.kind("ReplicaSet"))
-        await c.patch("Deployment", "nginx", patch, type="json")  # type: ignore[arg-type]
+        await c.patch("Deployment", "nginx", patch, type="json")
         await c.until(lambda: c.rolled_out() and c.settled(NGINX, 3), "the first revision again")
         assert {image_of(pod) for pod in c.pods()} == {"nginx:latest"}
         assert len(c.chronicle.kind("ReplicaSet")) == 2
@@ -159,7 +159,7 @@ def test_a_paused_deployment_does_not_roll_but_scales() -> None:
         await running(c, 3)
         await c.patch("Deployment", "nginx", {"spec": {"paused": True}})
         await c.set_image("Deployment", "nginx", "container-0", "nginx:1.27")
-        await c.client.scale("Deployment", "nginx", "default", 4)
+        await c.scale("Deployment", "nginx", 4)
         await c.until(lambda: c.settled(NGINX, 4), "it scales")
         assert progress(c) == ("Unknown", "DeploymentPaused")
         assert len(c.chronicle.kind("ReplicaSet")) == 1
@@ -198,7 +198,7 @@ def test_a_revision_that_is_never_ready_stops_the_rollout_within_its_bounds() ->
         assert len(c.ready_pods()) == 3
         await c.until(lambda: len(c.addresses()) == 3, "the old ones serve")
         patch = undo_patch(c.get("Deployment", "nginx"), c.chronicle.kind("ReplicaSet"))
-        await c.patch("Deployment", "nginx", patch, type="json")  # type: ignore[arg-type]
+        await c.patch("Deployment", "nginx", patch, type="json")
         await c.until(lambda: c.rolled_out() and c.settled(NGINX, 3), "undone")
 
     tell(story)
@@ -235,7 +235,7 @@ def test_pods_larger_than_any_node_wait_for_room() -> None:
         reason = "0/3 nodes are available: 3 Insufficient cpu."
         await c.until(lambda: any(m.startswith(reason) for m in c.said("FailedScheduling")), "it says why")
         assert not deleting(c.get("Pod", "large"))
-        await c.client.scale("Deployment", "nginx", "default", 2)
+        await c.scale("Deployment", "nginx", 2)
         await c.until(lambda: len(c.ready_pods({"app": "large"})) == 1, "it runs where room was made")
 
     tell(story)

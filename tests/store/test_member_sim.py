@@ -335,6 +335,39 @@ def test_a_request_that_the_bus_repeats_happens_once() -> None:
     play(scenario)
 
 
+def test_the_late_copy_of_a_refused_write_does_not_happen() -> None:
+    """NotLeader is definite: it must stay true when the copy arrives at a member that leads by then."""
+
+    async def scenario(world: SimWorld) -> None:
+        names = await start(world)
+        store = await seat(world, "seat", timeout=3.0)
+        rpc = Rpc(await world.join("twice", "desk"))
+        await store.put(b"k", b"1")
+        await agree(store)
+        old = await leader(store)
+        heir, behind = (name for name in names if name != old)
+        await world.pause(behind)
+        await store.put(b"k", b"2")
+        await world.fault(Duplicate(src=("twice",), kinds=("store.txn",), probability=1.0, spread=8.0, id="twice"))
+        body = codec.txn_request(rpc.serial(), (), (Put(b"k", b"refused"),), ())
+        assert (await refused(rpc.call(heir, "store.txn", body, timeout=0.5))).reason == "NotLeader"
+        await world.crash(old)
+        await world.resume(behind)
+        await eventually(lambda: copies(world, heir) == 1 and led(world) == heir, within=3)
+        await eventually(lambda: copies(world, heir) == 2, within=9)
+        assert led(world) == heir
+        await store.put(b"other", b"")
+        assert (await store.range(b"k")).kvs[0].value == b"2"
+
+    def copies(world: SimWorld, name: str) -> int:
+        return sum(r[4:7] == ("deliver", "store.txn", "twice") for r in world.board.records if r[2] == name)
+
+    def led(world: SimWorld) -> str:
+        return str([r[2] for r in world.notes("role") if r[5]["role"] == "leader"][-1])
+
+    play(scenario)
+
+
 def test_too_much_is_refused() -> None:
     async def scenario(world: SimWorld) -> None:
         await start(world, max_pending=5, max_request_bytes=1000)

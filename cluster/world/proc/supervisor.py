@@ -275,7 +275,8 @@ class Supervisor:
         return self._version
 
     async def _acknowledged(self, version: int) -> list[str]:
-        waiting = {m.acknowledged(version): m.record for m in self.registry.members() if m.record.state == "running"}
+        running = [m for m in self.registry.members() if m.record.state == "running" and not is_stopped(m.record.pid)]
+        waiting = {member.acknowledged(version): member.record for member in running}
         if not waiting:
             return []
         _, late = await asyncio.wait(waiting, timeout=ACK)
