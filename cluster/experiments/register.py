@@ -32,7 +32,7 @@ class Plan:
     clients: int = 3
     seconds: float = 10.0
     keys: int = 2
-    pause: float = 0.15
+    pause: float = 0.4
     """A client waits up to so long between two operations."""
     faults: tuple[str, ...] = FAULTS
     every: float = 1.5
@@ -57,8 +57,8 @@ def member_spec(plan: Plan) -> Spec:
     names = [f"store-{i}" for i in range(plan.members)]
     config = {
         "members": names,
-        "heartbeat": 0.05,
-        "election": 0.2,
+        "heartbeat": 0.1,
+        "election": 0.25,
         "snapshot_entries": plan.snapshot_entries,
         "retain_entries": 10,
         "wal_segment_bytes": plan.wal_segment_bytes,

@@ -15,7 +15,7 @@ Address = str
 
 
 class Envelope(NamedTuple):
-    """One message as it arrives. (A named tuple and not a dataclass: one is built per delivery, at a third of the cost.)
+    """One message as it arrives. A named tuple: one is built per delivery, at a third of a dataclass's cost.
 
     `kind` is a dotted name (`raft.append`, `lease.renew`) that faults, traces and statistics select by.
     `id` is unique per (src, boot); `corr` is the id of the request that this answers, or 0.

@@ -269,6 +269,8 @@ class Node:
             raise InvariantViolation("ready() again before advance()")
         state, log = self._state, self._state.log
         early = leading.sends(state) if state.role is Role.LEADER else []
+        if not early and self._nothing_new():
+            return None
         # Never a commit beyond what was durable before: if the entries of this Ready were torn off in a crash, the hint
         # would bless what an earlier leader had put in their places.
         hard = HardState(state.term, state.vote, min(log.commit, log.stable))
@@ -300,6 +302,22 @@ class Node:
         state.outbox, state.answers, state.received = [], [], None
         state.snapshot_asked, state.snapshot_wanted = state.snapshot_asked or state.snapshot_wanted, False
         return ready
+
+    def _nothing_new(self) -> bool:
+        """The common case, before anything is built: half of all calls end here."""
+        state, log, told = self._state, self._state.log, self._told
+        return not (
+            state.outbox
+            or log.commit > log.applied
+            or log.stable < log.last
+            or state.answers
+            or state.snapshot_wanted
+            or state.received is not None
+            or state.term != self._hard.term
+            or state.vote != self._hard.vote
+            or told is None
+            or (state.role, state.term, state.leader) != (told.role, told.term, told.leader)
+        )
 
     def advance(self, ready: Ready) -> None:
         """All of `ready` is done: what it stored is durable, what it committed is applied."""

@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zmq
 
-from cluster.world.faults import Partition
-from cluster.world.journal import DELIVER, DROP, SEND
+from cluster.wire import encode
+from cluster.world.faults import Partition, to_data
+from cluster.world.host import Envelope
+from cluster.world.journal import DELIVER, DROP, SEND, read
+from cluster.world.proc.bus import BusOptions, ZmqBus
+from cluster.world.proc.control import frame
+from cluster.world.proc.journal import Journal
+from cluster.world.proc.network import Network, VersionPage
 from cluster.world.proc.world import ProcWorld
 from cluster.world.scenario import Spec, eventually
 from tests.proc.trees import journal, pids, play, tree
@@ -148,3 +157,38 @@ def test_evidence_of_a_crashed_process_is_kept() -> None:
             assert rule["hit"] >= before > 0
 
         play(directory, scenario)
+
+
+def test_new_rules_are_obeyed_within_the_very_turn_of_the_loop_in_which_they_are_shipped(tmp_path: Path) -> None:
+    async def body() -> None:
+        page = tmp_path / "page"
+        page.write_bytes(bytes(4096))
+        mine, supervisors = socket.socketpair()
+        network = Network(mine, on_end=lambda: None)
+        rules: list[Any] = []
+        network.become(
+            {"name": "a", "machine": "left", "epoch": 0.0, "page": str(page), "version": 0, "lamport": 0}
+            | {"peers": {"a": ["left", "127.0.0.1", 0], "b": ["right", "127.0.0.1", 9]}, "rules": rules}
+            | {"skew": [0.0, 1.0, 0.0]}
+        )
+        journal = Journal(tmp_path / "a.1")
+        bus = ZmqBus(zmq.Context(), BusOptions("a", 1, "seed"), network, journal)
+        network.attach(asyncio.get_running_loop())
+        got: list[Envelope] = []
+        bus.listen(got.append)
+        letter = encode("k", "b", "a", 1, 1, 0, 0.0, 1, None)
+        bus._receive(letter)
+        cut = to_data(Partition(src=("left",), dst=("right",), id="f1"))
+        VersionPage(page).raise_to(1)
+        supervisors.sendall(frame({"op": "rules", "version": 1, "lamport": 5, "rules": [cut]}))
+        bus._receive(letter)  # no turn of the loop has passed
+        bus.send("b", "k", None)
+        bus.close()
+        network.close()
+        supervisors.close()
+        journal.close()
+        assert len(got) == 1
+
+    asyncio.run(body())
+    drops = [(r[6], r[8]) for r in read((tmp_path / "a.1").read_bytes()) if r[4] == DROP]
+    assert drops == [("b", "f1"), ("b", "f1")]

@@ -62,7 +62,6 @@ def wait_for_group(leader: int, size: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_survives_a_root(root: str, number: signal.Signals) -> None:
     with tree() as directory:
-        ProcWorld(directory)
 
         async def scenario(world: ProcWorld) -> None:
             for i in range(3):
@@ -78,7 +77,7 @@ def test_nothing_survives_a_root(root: str, number: signal.Signals) -> None:
         assert survivors(found, within=1.0) == []
         with pytest.raises(UsageError, match="no cluster is up"):
             ask(Layout.of(directory).control, "ping")
-        launch(directory, {}).layout.is_up()  # what was left behind does not hinder the next
+        launch(directory, {})  # what was left behind does not hinder the next
         assert len(pids(directory)) == 2
 
 
@@ -88,7 +87,6 @@ def test_down_leaves_no_process_and_no_socket_and_says_so_twice(tmp_path: Path) 
     leader = container(tmp_path)
     wait_for_group(leader, 3)
     found = {**pids(tmp_path), **{f"container {pid}": pid for pid in group(leader)}}
-    assert not (tmp_path / "run" / "socket-folder").exists() or Layout.of(tmp_path).sockets != tmp_path / "run"
     down(tmp_path)
     assert survivors(found, within=0.0) == []
     assert not Layout.of(tmp_path).control.exists()
@@ -179,7 +177,6 @@ def test_a_death_that_nobody_ordered_is_reported_and_not_repaired() -> None:
         async def scenario(world: ProcWorld) -> None:
             await world.start("p", "m", PROBE)
             await world.start("q", "m", Spec(PROBE.target, {"ends_after": 0.05}))
-            _, seen = await world.events()
             os.kill(pids(directory)["p"], signal.SIGSEGV)
             await eventually(lambda: not world.running("p") and not world.running("q"), within=5)
             hosts = (await world.status())["hosts"]

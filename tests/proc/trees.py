@@ -37,8 +37,11 @@ def tree(**config: Any) -> Iterator[Path]:
 
 def play(directory: Path, scenario: Callable[[ProcWorld], Awaitable[None]]) -> None:
     async def body() -> None:
-        async with await ProcWorld.connect(directory) as world:
+        world = await ProcWorld.connect(directory)
+        try:
             await scenario(world)
+        finally:
+            await world.close()
 
     asyncio.run(body())
 

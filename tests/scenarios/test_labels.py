@@ -61,10 +61,11 @@ def test_a_pod_of_the_same_labels_is_adopted_instead_of_a_new_one() -> None:
         await c.until(lambda: controller_of(c.chronicle.kind("ReplicaSet")[0]) is None, "its set is free")
         await c.patch("Pod", name, {"metadata": {"labels": NGINX}})
         await c.patch("ReplicaSet", name_of(rs), {"spec": {"replicas": 3}})
-        await c.until(lambda: c.settled(NGINX, 3), "three run")
-        created = {e.object["metadata"]["uid"] for e in c.chronicle.events if e.kind == "Pod" and e.type == "ADDED"}
-        assert len(created) in (3, 4)
-        uids = {(controller_of(pod) or {}).get("uid") for pod in c.pods()}
-        assert uids == {uid_of(rs)}
+
+        def owners() -> list[str]:
+            return [str((controller_of(pod) or {}).get("uid")) for pod in c.pods()]
+
+        await c.until(lambda: c.settled(NGINX, 3) and owners() == 3 * [uid_of(rs)], "three run, all of the set")
+        assert name in c.names()
 
     tell(story)

@@ -114,7 +114,6 @@ class Registry:
     def __init__(self, layout: Layout, config: ProcConfig) -> None:
         self.records: dict[str, Record] = {}
         self.machines: dict[str, str] = dict(config.machines)
-        self.skews: dict[str, tuple[float, float, float]] = {}
         self._layout = layout
         self._config = config
         self._extra = 0

@@ -22,7 +22,6 @@ from typing import Any
 
 from cluster.errors import UsageError
 from cluster.wire import pack
-from cluster.world.faults import to_data
 from cluster.world.proc.control import FrameProtocol, Message, error_body
 from cluster.world.proc.osprocess import call_me, resident_bytes
 from cluster.world.proc.registry import Member, Record
@@ -78,9 +77,9 @@ class Service:
             "resume": lambda c, m: s.resume(m["name"]),
             "poweroff": lambda c, m: s.poweroff(m["machine"]),
             "poweron": lambda c, m: s.poweron(m["machine"]),
-            "skew": lambda c, m: s.skew(m["machine"], float(m["offset"]), float(m["rate"])),
-            "fault": lambda c, m: s.fault(m["rules"], float(m.get("for") or 0.0)),
-            "heal": lambda c, m: s.heal(m.get("id")),
+            "skew": lambda c, m: s.faults.skew(m["machine"], float(m["offset"]), float(m["rate"])),
+            "fault": lambda c, m: s.faults.fault(m["rules"], float(m.get("for") or 0.0)),
+            "heal": lambda c, m: s.faults.heal(m.get("id")),
             "join": self._join,
             "leave": lambda c, m: s.leave(m["name"]),
             "hosts": self._hosts,
@@ -124,7 +123,7 @@ class Service:
 
     async def _status(self, connection: Connection, message: Message) -> Message:
         s = self.supervisor
-        silent = await s.direct({"op": "poll"})
+        silent = await s.directives.direct({"op": "poll"})
         return {
             **await self._ping(connection, message),
             "started": s.started,
@@ -133,38 +132,23 @@ class Service:
             "hosts": {r.name: describe(r) for r in s.registry.sorted()},
             "seats": {r.name: {"machine": r.machine, "ip": r.ip, "port": r.port} for r in s.registry.sorted(seat=True)},
             "machines": {r.machine: r.ip for r in s.registry.sorted()},
-            "skews": {machine: list(skew) for machine, skew in s.registry.skews.items()},
-            "rules": [{**to_data(rule), **self._evidence(rule.id)} for rule in s.rules.rules],
+            "skews": {machine: list(skew) for machine, skew in s.faults.skews.items()},
+            "rules": [{**rule, **s.directives.evidence(rule["id"])} for rule in s.faults.data()],
             "silent": silent,
             "config": asdict(s.config),
         }
 
-    def _evidence(self, rule_id: str) -> Message:
-        hit = passed = 0
-        for counts in self.supervisor.evidence.values():
-            pair = counts.get(rule_id, (0, 0))
-            hit, passed = hit + pair[0], passed + pair[1]
-        return {"hit": hit, "passed": passed}
-
     async def _wait_events(self, connection: Connection, message: Message) -> Message:
-        s = self.supervisor
-        after, end = int(message.get("after") or 0), s.time() + float(message.get("timeout") or 0.0)
-        while True:
-            found = [event for event in s.events if event["n"] > after]
-            if found or s.time() >= end:
-                return {"events": found, "last": found[-1]["n"] if found else after}
-            s.happened.clear()
-            try:
-                await asyncio.wait_for(s.happened.wait(), end - s.time())
-            except TimeoutError:
-                continue
+        return await self.supervisor.chronicle.after(
+            int(message.get("after") or 0), float(message.get("timeout") or 0.0)
+        )
 
     async def _down(self, connection: Connection, message: Message) -> Message:
         s = self.supervisor
         for record in s.registry.sorted():
             record.killed = True
         await s.fork.call("shutdown")
-        s.finish()
+        s.chronicle.close()
         s.layout.clear()
         asyncio.get_running_loop().call_later(0.01, self.over.set)
         return {}

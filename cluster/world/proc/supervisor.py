@@ -1,4 +1,4 @@
-"""The supervisor: starts, kills, stops and watches host processes; ships rules, addresses and skew to them.
+"""The supervisor: starts, kills, stops and watches host processes, and gives seats to others.
 
 Must not know components, nor who asks (`service.py`). It restarts nothing by itself: a death is reported.
 """
@@ -11,26 +11,22 @@ import shutil
 import signal
 import socket
 import sys
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cluster.errors import UsageError
-from cluster.world.faults import RuleSet, from_data, to_data
+from cluster.world.proc.chronicle import NAME, Chronicle
 from cluster.world.proc.containers import kill_group
 from cluster.world.proc.control import FrameProtocol, Message
+from cluster.world.proc.directives import Directives, FaultDesk
 from cluster.world.proc.forkclient import ForkClient
 from cluster.world.proc.journal import Journal
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.network import VersionPage, WorldTime
 from cluster.world.proc.osprocess import is_stopped
 from cluster.world.proc.registry import Member, ProcConfig, Record, Registry, settle
-
-ACK = 2.0
-"""Seconds to wait for acknowledgements. Who is silent obeys anyway (see `network.py`); it is named in the answer."""
-NAME = "supervisor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +44,18 @@ class Supervisor:
         self.layout = setting.layout
         self.config = setting.config
         self.registry = Registry(setting.layout, setting.config)
-        self.rules = RuleSet()
-        self.evidence: dict[str, dict[str, list[int]]] = {}
-        """Per boot of a host ("name.boot"): what its rules hit and let through."""
         self.time = WorldTime(WorldTime.new_epoch())
         self.started = self.time()
-        self.events: deque[Message] = deque(maxlen=1000)
-        self.happened = asyncio.Event()
         self.fork = ForkClient(setting.link, self._fork_event, self._fork_server_gone)
+        boot = self.registry.next_boot(NAME)
+        journal = Journal(self.layout.journal(NAME, boot), self.config.journal, self.config.journal_bytes)
+        journal.attach(asyncio.get_running_loop())
+        self.chronicle = Chronicle(self.time, boot, journal)
+        self.directives = Directives(self.registry, VersionPage(self.layout.page), self.chronicle)
+        self.faults = FaultDesk(self.directives, self.chronicle, self.time)
         self._seed = setting.config.seed or os.urandom(8).hex()
-        self._page = VersionPage(self.layout.page)
-        self._version = 0
-        self._lamport = 0
-        self._rule_number = 0
-        self._event_number = 0
         self._containers: dict[str, int] = {}
         self._by_pid: dict[int, Record] = {}
-        self._boot = self.registry.next_boot(NAME)
-        self._journal = Journal(self.layout.journal(NAME, self._boot), self.config.journal, self.config.journal_bytes)
-        self._journal.attach(asyncio.get_running_loop())
 
     # ── hosts ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,8 +81,8 @@ class Supervisor:
         member = Member(record, protocol)
         try:
             await loop.create_unix_connection(lambda: protocol, sock=mine)
-            spread = self._direct({"op": "peers", "set": self._entry(record), "gone": []})
-            member.acked, record.member = self._version, member
+            spread = self.directives.ship({"op": "peers", "set": self._entry(record), "gone": []})
+            member.acked, record.member = self.directives.version, member
             protocol.send({**self.orders(record), "target": record.target, "config": dict(record.config)})
             log = str(self.layout.log(record.name))
             record.pid = (await self.fork.call("spawn", fds=(its.fileno(),), name=record.name, log=log))["pid"]
@@ -101,7 +90,7 @@ class Supervisor:
             its.close()
         self._by_pid[record.pid] = record
         await record.ready
-        await self._acknowledged(spread)
+        await self.directives.acknowledged(spread)
 
     def orders(self, record: Record) -> Message:
         """What a process must know to be this host or seat; valid until the next directive."""
@@ -111,11 +100,11 @@ class Supervisor:
             "boot": record.boot,
             "epoch": self.time.epoch,
             "page": str(self.layout.page),
-            "version": self._version,
-            "lamport": self._lamport,
+            "version": self.directives.version,
+            "lamport": self.chronicle.lamport,
             "peers": self.registry.table(),
-            "rules": [to_data(rule) for rule in self.rules.rules],
-            "skew": list(self.registry.skews.get(record.machine, (0.0, 1.0, 0.0))),
+            "rules": self.faults.data(),
+            "skew": self.faults.skew_of(record.machine),
             "seed": self._seed,
             "data": str(self.layout.data(record.name)),
             "journal": {
@@ -149,7 +138,7 @@ class Supervisor:
         shutil.rmtree(self.layout.data(name), ignore_errors=True)
         if all(other.machine != record.machine for other in self.registry.sorted()):
             await self.fork.call("poweroff", machine=record.machine, forget=True)
-        await self.direct({"op": "peers", "set": {}, "gone": [name]})
+        await self.directives.direct({"op": "peers", "set": {}, "gone": [name]})
 
     async def pause(self, name: str) -> None:
         record = self.registry.get(name)
@@ -174,14 +163,14 @@ class Supervisor:
     async def poweroff(self, machine: str) -> None:
         """SIGKILL to every host of the machine and to its containers."""
         records = self.registry.on_machine(machine)
-        self._tell("poweroff", {"machine": machine})
+        self.chronicle.tell("poweroff", {"machine": machine})
         await asyncio.gather(
             self.fork.call("poweroff", machine=machine, forget=False), *(self.crash(r.name) for r in records)
         )
 
     async def poweron(self, machine: str) -> None:
         """Boot every host of the machine that does not run."""
-        self._tell("poweron", {"machine": machine})
+        self.chronicle.tell("poweron", {"machine": machine})
         down = [record for record in self.registry.on_machine(machine) if not record.lives]
         await asyncio.gather(*(self.restart(record.name) for record in down))
 
@@ -194,10 +183,10 @@ class Supervisor:
         """Give the process behind `protocol` a seat. The caller sends the orders before it yields."""
         record = self.registry.add(name, machine, seat=True)
         record.boot = self.registry.next_boot(name)
-        spread = self._direct({"op": "peers", "set": self._entry(record), "gone": []})
-        await self._acknowledged(spread)
+        spread = self.directives.ship({"op": "peers", "set": self._entry(record), "gone": []})
+        await self.directives.acknowledged(spread)
         record.member = Member(record, protocol)
-        record.member.acked = self._version
+        record.member.acked = self.directives.version
         self._change(record, "running", "join")
         return record, record.member
 
@@ -210,86 +199,16 @@ class Supervisor:
             record.member.release()
         shutil.rmtree(self.layout.data(name), ignore_errors=True)
         self._note(record, "leave", {})
-        await self.direct({"op": "peers", "set": {}, "gone": [name]})
+        await self.directives.direct({"op": "peers", "set": {}, "gone": [name]})
 
-    # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def fault(self, rules: list[Message], lasting: float) -> dict[str, Any]:
-        """Install rules; {ids, silent}: on return every process that runs obeys, and has said so unless in `silent`.
-        `lasting` seconds (0: for good) unless a rule says itself when it expires."""
-        built = []
-        for data in rules:
-            rule = from_data(data)
-            if not rule.id:
-                self._rule_number += 1
-                rule = replace(rule, id=f"f{self._rule_number}")
-            if lasting > 0 and not rule.expires:
-                rule = replace(rule, expires=self.time() + lasting)
-            built.append(rule)
-        for rule in built:
-            self.rules.install(rule)
-            self._tell("fault", {"rule": to_data(rule)})
-            if rule.expires:
-                asyncio.get_running_loop().call_later(max(0.0, rule.expires - self.time()), self._expire)
-        return {"ids": [rule.id for rule in built], "silent": await self._ship_rules()}
-
-    async def heal(self, rule_id: str | None) -> dict[str, Any]:
-        """{healed: ids, silent: names}."""
-        gone = self.rules.heal(rule_id)
-        for rule in gone:
-            self._tell("heal", {"rule": rule.id})
-        return {"healed": [rule.id for rule in gone], "silent": await self._ship_rules() if gone else []}
-
-    def _expire(self) -> None:
-        gone = self.rules.expire(self.time())
-        for rule in gone:
-            self._tell("expire", {"rule": rule.id})
-        if gone:
-            self._direct(self._rules_message())
-
-    def _rules_message(self) -> Message:
-        return {"op": "rules", "rules": [to_data(rule) for rule in self.rules.rules]}
-
-    async def _ship_rules(self) -> list[str]:
-        return await self.direct(self._rules_message())
-
-    async def skew(self, machine: str, offset: float, rate: float) -> None:
-        self.registry.skews[machine] = (offset, rate, self.time())
-        self._tell("skew", {"machine": machine, "offset": offset, "rate": rate})
-        await self.direct({"op": "skew", "machine": machine, "skew": list(self.registry.skews[machine])})
-
-    # ── directives ───────────────────────────────────────────────────────────────────────────────────────────
-
-    async def direct(self, message: Message) -> list[str]:
-        """Ship a directive to every process and seat; names of those that run and did not acknowledge in time."""
-        return await self._acknowledged(self._direct(message))
-
-    def _direct(self, message: Message) -> int:
-        """Ship it without waiting; its version. The page first: nobody acts on an older one from here on."""
-        self._version += 1
-        self._lamport += 1
-        self._page.raise_to(self._version)
-        message = {**message, "version": self._version, "lamport": self._lamport}
-        for member in self.registry.members():
-            member.protocol.send(message)
-        return self._version
-
-    async def _acknowledged(self, version: int) -> list[str]:
-        running = [m for m in self.registry.members() if m.record.state == "running" and not is_stopped(m.record.pid)]
-        waiting = {member.acknowledged(version): member.record for member in running}
-        if not waiting:
-            return []
-        _, late = await asyncio.wait(waiting, timeout=ACK)
-        return sorted(waiting[f].name for f in late if not is_stopped(waiting[f].pid))
+    # ── what it hears ────────────────────────────────────────────────────────────────────────────────────────
 
     def heard(self, member: Member, message: Message) -> None:
         """Something a process said on its control socket."""
         record = member.record
         op = message.get("op")
         if op == "ack":
-            self._lamport = max(self._lamport, message["lamport"])
-            self.evidence[f"{record.name}.{record.boot}"] = message["evidence"]
-            member.heard(message["version"])
+            self.directives.heard(member, message)
         elif op == "running" and record.state == "starting":
             self._change(record, "running", "start")
             settle(record.ready)
@@ -298,8 +217,6 @@ class Supervisor:
 
     def _entry(self, record: Record) -> dict[str, list[Any]]:
         return {record.name: [record.machine, record.ip, record.port]}
-
-    # ── what happened ────────────────────────────────────────────────────────────────────────────────────────
 
     def _fork_event(self, event: Message) -> None:
         kind = event["event"]
@@ -344,21 +261,5 @@ class Supervisor:
         if event:
             self._note(record, event, {"pid": record.pid, **(data or {})})
 
-    def _tell(self, event: str, data: Mapping[str, Any]) -> None:
-        self._write(NAME, self._boot, event, data)
-
     def _note(self, record: Record, event: str, data: Mapping[str, Any]) -> None:
-        self._write(record.name, record.boot, event, data)
-
-    def _write(self, host: str, boot: int, event: str, data: Mapping[str, Any]) -> None:
-        self._lamport += 1
-        now = self.time()
-        self._journal.note((now, self._lamport, host, boot), event, data)
-        self._event_number += 1
-        self.events.append(
-            {"n": self._event_number, "time": now, "host": host, "boot": boot, "event": event, "data": dict(data)}
-        )
-        self.happened.set()
-
-    def finish(self) -> None:
-        self._journal.close()
+        self.chronicle.write(record.name, record.boot, event, data)

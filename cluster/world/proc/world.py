@@ -28,7 +28,7 @@ from cluster.world.scenario import Spec
 class ProcWorld:
     """`cluster.world.scenario.World` on a tree that is up. What is awaited belongs to the loop that first awaited.
 
-    async with await ProcWorld.connect(directory) as world: ...
+    world = await ProcWorld.connect(directory); ...; await world.close()
     """
 
     def __init__(self, directory: Path | str) -> None:
@@ -44,12 +44,6 @@ class ProcWorld:
         world = cls(directory)
         await world.call("ping")
         return world
-
-    async def __aenter__(self) -> ProcWorld:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Give back the seats and the connection; the tree goes on."""
