@@ -148,7 +148,6 @@ class ClusterSpec:
     """worker i is in zones[i % len]; empty: no zone labels."""
     subnet: int = 77
     """second octet of every address: 127.SUBNET.x.y (proc world)."""
-    pack: int = 1
 
     def __post_init__(self) -> None:
         checks = (
@@ -159,7 +158,6 @@ class ClusterSpec:
             (self.profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}"),
             (self.runtime in ("process", "simulated"), "runtime", "process or simulated"),
             (1 <= self.subnet <= 254, "subnet", "1 to 254"),
-            (self.pack >= 1, "pack", "at least 1"),
         )
         for holds, name, right in checks:
             if not holds:

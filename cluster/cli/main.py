@@ -7,12 +7,15 @@ Exit status: 0 it holds, 1 it failed, 2 the words were off (or: unknown), 130 in
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from cluster.errors import StatusError, UsageError
+from cluster.wire import WireError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("lifecycle", "Start a cluster and wait until its nodes are Ready."),
@@ -100,18 +103,29 @@ def main(args: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush says nothing
         return 141
+    except (OSError, TimeoutError, WireError) as error:
+        return _say(f"{type(error).__name__}: {error or 'no answer in time'}; see `launch.py status`", 1)
+    except Exception as error:
+        if os.environ.get("CAPSTAN_TRACE"):
+            raise
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(at.filename)}:{at.lineno}"
+        return _say(f"a bug at {where}: {type(error).__name__}: {error}; CAPSTAN_TRACE=1 shows more", 1)
 
 
-def describe_error(error: StatusError) -> str:
-    """As kubectl words what the server answered."""
+def describe_error(error: StatusError, doing: str = "") -> str:
+    """As kubectl words what the server answered; `doing`: to what, such as 'error when applying "web.yaml:1"'."""
+    doing = f"{doing}: " if doing else ""
     if error.reason == "Timeout":
-        return f"no answer: {error.message}; the request may or may not have been carried out"
-    return f"Error from server ({error.reason}): {error.message}"
+        doubt = "" if error.definite else "; a change may or may not have been carried out"
+        return f"error: {doing}no answer: {error.message}{doubt} (see `launch.py status`)"
+    return f"Error from server ({error.reason}): {doing}{error.message}"
 
 
 def _say(text: str, status: int) -> int:
-    prefix = "" if text.startswith("Error from server") else "error: "
-    print(f"{prefix}{text}", file=sys.stderr)
+    prefix = "" if text.startswith(("Error from server", "error: ")) else "error: "
+    line = " ".join(text.split("\n"))
+    print(f"{prefix}{line}", file=sys.stderr)
     return status

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cluster.api.kinds import Kind, lookup
-from cluster.api.meta import annotations_of, deep_copy, labels_of, name_of, namespace_of, revision_of
+from cluster.api.meta import annotations_of, deep_copy, labels_of, name_of, namespace_of, revision_of, uid_of
 from cluster.cli import output as out
-from cluster.cli.manifests import load
 from cluster.cli.session import Session, command
 from cluster.cli.threeway import LAST_APPLIED, three_way
 from cluster.client.client import Client
 from cluster.errors import StatusError, UsageError
+
+if TYPE_CHECKING:
+    from cluster.cli.manifests import Document
 
 Object = dict[str, Any]
 ALL = ("pods", "services", "daemonsets", "deployments", "replicasets")
@@ -69,18 +72,25 @@ def scope(kind: Kind, namespace: str) -> str:
 # ── create, apply ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _each(objects: Sequence[Object], work: Callable[[Object], Awaitable[str]]) -> int:
-    """Every object's fate on a line of its own; the status of the worst."""
+async def _each(found: Sequence[Document], doing: str, work: Callable[[Object], Awaitable[str]]) -> int:
+    """Every object's fate on a line of its own, in order, as kubectl does; the status of the worst."""
     status = 0
-    for obj in objects:
+    for document in found:
         try:
-            print(f"{out.reference(obj)} {await work(obj)}", flush=True)
+            print(await work(document.object), flush=True)
         except StatusError as error:
-            from cluster.cli.main import describe_error
-
-            click.echo(describe_error(error), err=True)
+            causes = error.details.get("causes") or [{}]
+            field = str(causes[0].get("field") or "metadata.name")
+            complain(error, f'error when {doing} "{document.place_of(field)}"' if document.file else "")
             status = 1
     return status
+
+
+def complain(error: StatusError, doing: str = "") -> None:
+    """One object's failure while others go on."""
+    from cluster.cli.main import describe_error
+
+    print(describe_error(error, doing), file=sys.stderr, flush=True)
 
 
 def in_namespace(obj: Object, namespace: str) -> Object:
@@ -94,48 +104,85 @@ def in_namespace(obj: Object, namespace: str) -> Object:
 
 
 async def apply_one(client: Client, obj: Object, namespace: str, *, dry_run: bool = False) -> str:
-    """kubectl's client-side apply: create with the annotation, or a three-way strategic merge patch."""
+    """kubectl's client-side apply: create with the annotation, or a three-way strategic merge patch. "created",
+    "configured" or "unchanged"."""
+    return (await _apply(client, obj, namespace, dry_run))[0]
+
+
+async def _apply(client: Client, obj: Object, namespace: str, dry_run: bool) -> tuple[str, Object]:
     obj = in_namespace(obj, namespace)
     kind, name, where = obj["kind"], name_of(obj), namespace_of(obj)
     applied = deep_copy(obj)
     applied["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
     wanted = deep_copy(applied)
     wanted["metadata"].setdefault("annotations", {})[LAST_APPLIED] = json.dumps(applied, sort_keys=True) + "\n"
-    suffix = " (dry run)" if dry_run else ""
     try:
         live = await client.get(kind, name, where)
     except StatusError as error:
         if error.reason != "NotFound":
             raise
-        await client.create(wanted, dry_run=dry_run)
-        return "created" + suffix
+        return "created", await client.create(wanted, dry_run=dry_run)
     last = annotations_of(live).get(LAST_APPLIED)
     patch = three_way(kind, json.loads(last) if last else {}, wanted, live)
     if not patch:
-        return "unchanged" + suffix
+        return "unchanged", live
     done = await client.patch(kind, name, patch, type="strategic", namespace=where, dry_run=dry_run)
-    return ("unchanged" if revision_of(done) == revision_of(live) and not dry_run else "configured") + suffix
+    return "unchanged" if revision_of(done) == revision_of(live) and not dry_run else "configured", done
 
 
-def _dry(value: str) -> bool:
-    if value not in ("none", "server"):
-        raise UsageError(f"{value!r} is not possible", place="--dry-run", remedy="none or server")
-    return value == "server"
+DRY_RUNS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+
+
+def _check_dry_run(value: str) -> str:
+    if value not in DRY_RUNS:
+        raise UsageError(f"{value!r} is not possible", place="--dry-run", remedy="none, client or server")
+    return value
+
+
+def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--dry-run", default="none", show_default=True, help="none, client or server."),
+        click.option("-o", "--output", "output", default="", help="yaml, json or name of what there is afterwards."),
+    ):
+        function = option(function)
+    return function
+
+
+def _told(obj: Object, what: str, output: str, dry_run: str) -> str:
+    """One object's line, or the object itself."""
+    if output in ("yaml", "json"):
+        return ("---\n" + out.to_yaml(obj).rstrip()) if output == "yaml" else out.to_json(obj)
+    return out.reference(obj) + ("" if output == "name" else f" {what}{DRY_RUNS[dry_run]}")
 
 
 @click.command("apply")
 @file_option
 @namespace_options
-@click.option("--dry-run", default="none", show_default=True, help="none or server.")
+@change_options
 @command
-async def apply_command(files: tuple[str, ...], namespace: str, dry_run: str, cluster: str) -> int:
+async def apply_command(files: tuple[str, ...], namespace: str, dry_run: str, output: str, cluster: str) -> int:
     """Create or change objects from files."""
+    from cluster.cli.manifests import documents
+
     if not files:
         raise UsageError("what to apply is missing", place="apply", remedy="apply -f FILE")
-    objects, dry = load(files), _dry(dry_run)
+    out.check_format(output)
+    _check_dry_run(dry_run)
+    found = documents(files)
+    for document in found:
+        if not document.object["metadata"].get("name"):
+            place = document.place_of("metadata")
+            raise UsageError("metadata.name: Required value: apply finds by name", place=place, remedy="or `create`")
     async with Session(cluster) as session:
         client = await session.client()
-        return await _each(objects, lambda obj: apply_one(client, obj, namespace, dry_run=dry))
+
+        async def apply(obj: Object) -> str:
+            if dry_run == "client":
+                return _told(in_namespace(obj, namespace), "configured", output, dry_run)
+            what, done = await _apply(client, obj, namespace, dry_run == "server")
+            return _told({**done, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}, what, output, dry_run)
+
+        return await _each(found, "applying", apply)
 
 
 @click.command("create")
@@ -145,26 +192,32 @@ async def apply_command(files: tuple[str, ...], namespace: str, dry_run: str, cl
 @click.option("--image", default="")
 @click.option("--replicas", default=1, show_default=True)
 @click.option("--from-literal", "literals", multiple=True, help="KEY=VALUE of a configmap or secret.")
-@click.option("--dry-run", default="none", show_default=True, help="none or server.")
+@change_options
 @command
 async def create_command(
     words: tuple[str, ...], files: tuple[str, ...], namespace: str, cluster: str, **flags: Any
 ) -> int:
     """Create objects: -f FILE, or deployment NAME --image=I, namespace NAME, configmap NAME --from-literal=K=V."""
     from cluster.cli.generators import generate
+    from cluster.cli.manifests import documents, made
 
-    dry = _dry(flags.pop("dry_run"))
-    objects = load(files) if files else [generate(words, **flags)]
-
+    dry, output = _check_dry_run(flags.pop("dry_run")), flags.pop("output")
+    out.check_format(output)
+    if files and words:
+        raise UsageError("words and -f cannot be mixed", place=" ".join(words))
+    found = documents(files) if files else [made(generate(words, **flags))]
+    if dry == "client":
+        for document in found:
+            print(_told(in_namespace(document.object, namespace), "created", output, dry))
+        return 0
     async with Session(cluster) as session:
         client = await session.client()
 
         async def create(obj: Object) -> str:
-            done = await client.create(in_namespace(obj, namespace), dry_run=dry)
-            obj["metadata"]["name"] = name_of(done)
-            return "created" + (" (dry run)" if dry else "")
+            done = await client.create(in_namespace(obj, namespace), dry_run=dry == "server")
+            return _told({**done, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}, "created", output, dry)
 
-        return await _each(objects, create)
+        return await _each(found, "creating", create)
 
 
 # ── delete, label ────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,8 +239,15 @@ async def delete_command(
     words: tuple[str, ...], files: tuple[str, ...], namespace: str, cluster: str, **flags: Any
 ) -> int:
     """Delete objects: delete KIND NAME..., delete KIND --all, delete -f FILE."""
-    named = [] if files else targets(words)
-    objects = [in_namespace(o, namespace) for o in load(files)] if files else []
+    if files and words:
+        raise UsageError("words and -f cannot be mixed", place=" ".join(words))
+    named, objects = [] if files else targets(words), []
+    if files:
+        from cluster.cli.manifests import load
+
+        objects = [in_namespace(o, namespace) for o in load(files)]
+    if any(not t.name for t in named) and not flags["labels"] and not flags["everything"]:
+        raise UsageError("names are missing", place="delete", remedy="a name, -l SELECTOR, or --all")
     async with Session(cluster) as session:
         client = await session.client()
         found = [(lookup(o["kind"]), name_of(o), namespace_of(o)) for o in objects]
@@ -196,35 +256,30 @@ async def delete_command(
             if target.name:
                 found.append((target.kind, target.name, where))
                 continue
-            if not flags["labels"] and not flags["everything"]:
-                raise UsageError("names are missing", place="delete", remedy="a name, -l SELECTOR, or --all")
             listed = await client.list(target.kind.kind, where, labels=flags["labels"])
             found += [(target.kind, name_of(o), namespace_of(o)) for o in listed["items"]]
         if not found:
             print("No resources found")
         grace = 0 if flags["force"] and flags["grace_period"] is None else flags["grace_period"]
-        status = 0
+        cascade = flags["cascade"].capitalize()
+        status, going = 0, []
         for kind, name, where in found:
-            status |= await _delete_one(client, kind, name, where, grace, flags)
+            try:
+                gone = await client.delete(kind.kind, name, where, grace=grace, propagation=cascade)
+            except StatusError as error:
+                if error.reason != "NotFound" or not flags["ignore_not_found"]:
+                    complain(error)
+                    status = 1
+                continue
+            how = "force deleted" if flags["force"] and grace == 0 else "deleted"
+            print(f'{out.reference({"kind": kind.kind}).rstrip("/")} "{name}" {how}', flush=True)
+            going.append(wait_gone(client, kind, name, where, uid_of(gone)))
+        if flags["wait"]:
+            await asyncio.gather(*going)
+        else:
+            for waiting in going:
+                waiting.close()
         return status
-
-
-async def _delete_one(
-    client: Client, kind: Kind, name: str, where: str, grace: int | None, flags: dict[str, Any]
-) -> int:
-    try:
-        gone = await client.delete(kind.kind, name, where, grace=grace, propagation=flags["cascade"].capitalize())
-    except StatusError as error:
-        if error.reason == "NotFound" and flags["ignore_not_found"]:
-            return 0
-        from cluster.cli.main import describe_error
-
-        click.echo(describe_error(error), err=True)
-        return 1
-    print(f'{out.reference({"kind": kind.kind, "metadata": {"name": ""}}).rstrip("/")} "{name}" deleted', flush=True)
-    if flags["wait"]:
-        await wait_gone(client, kind, name, where, gone.get("metadata", {}).get("uid", ""))
-    return 0
 
 
 async def wait_gone(client: Client, kind: Kind, name: str, where: str, uid: str) -> None:
@@ -262,7 +317,7 @@ async def label_command(words: tuple[str, ...], namespace: str, cluster: str, **
             changes[word[:-1]] = None
         else:
             rest.append(word)
-    if not changes:
+    if not changes or "" in changes:
         raise UsageError("no label is given", place="label", remedy="KEY=VALUE, or KEY- to remove it")
     async with Session(cluster) as session:
         client = await session.client()
@@ -276,17 +331,29 @@ async def label_command(words: tuple[str, ...], namespace: str, cluster: str, **
                 objects += [(target.kind, o) for o in listed["items"]]
             else:
                 raise UsageError("a name is missing", place="label", remedy="a name, -l SELECTOR, or --all")
+        if not objects:
+            print("No resources found")
+        if not flags["overwrite"]:
+            _refuse_overwriting(objects, changes)
         for kind, obj in objects:
-            print(await _label_one(client, kind, obj, changes, flags["overwrite"]))
+            print(await _label_one(client, kind, obj, changes))
     return 0
 
 
-async def _label_one(client: Client, kind: Kind, obj: Object, changes: dict[str, str | None], overwrite: bool) -> str:
+def _refuse_overwriting(objects: Sequence[tuple[Kind, Object]], changes: dict[str, str | None]) -> None:
+    """UsageError before any of them is changed."""
+    for kind, obj in objects:
+        have = labels_of(obj)
+        for key, value in changes.items():
+            if value is not None and have.get(key, value) != value:
+                name = out.reference({"kind": kind.kind, "metadata": {"name": name_of(obj)}})
+                remedy = "--overwrite to change it"
+                raise UsageError(f"{key!r} already has a value ({have[key]})", place=name, remedy=remedy, status=1)
+
+
+async def _label_one(client: Client, kind: Kind, obj: Object, changes: dict[str, str | None]) -> str:
     have = labels_of(obj)
     name = out.reference({"kind": kind.kind, "metadata": {"name": name_of(obj)}})
-    for key, value in changes.items():
-        if value is not None and have.get(key, value) != value and not overwrite:
-            raise UsageError(f"{key!r} already has a value ({have[key]})", place=name, remedy="--overwrite", status=1)
     if all(have.get(k) == v for k, v in changes.items()):
         return f"{name} not labeled"
     await client.patch(kind.kind, name_of(obj), {"metadata": {"labels": changes}}, namespace=namespace_of(obj))

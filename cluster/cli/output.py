@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import yaml
-
 from cluster.api.kinds import KINDS
 from cluster.errors import UsageError
 
@@ -16,28 +14,16 @@ FORMATS = ("", "wide", "yaml", "json", "name")
 Object = dict[str, Any]
 
 
-class _Dumper(yaml.SafeDumper):
-    """Block style, long strings as literals, no anchors: what kubectl prints."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def check_format(output: str) -> None:
     if output not in FORMATS:
         raise UsageError(f"unknown output format {output!r}", place="-o", remedy="wide, yaml, json or name")
 
 
 def to_yaml(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=1000, allow_unicode=True)
+    """Block style, literal blocks, double quotes where quotes are needed, no anchors: what kubectl prints."""
+    from cluster.cli.yamltext import dump
+
+    return dump(value)
 
 
 def to_json(value: Any) -> str:

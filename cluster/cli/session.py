@@ -28,6 +28,9 @@ STATE = ".capstan"
 CLIENT_MACHINE = "client"
 """The machine that commands sit on: outside of the cluster, so no partition between its machines cuts it off."""
 
+PATIENCE = 5.0
+"""Seconds for one answer of an apiserver."""
+
 
 def folder(name: str) -> Path:
     """Where cluster `name` keeps everything."""
@@ -82,9 +85,22 @@ class Session:
         return self._rpc
 
     async def client(self) -> Client:
+        """Of the apiservers whose processes run, as a load balancer would know; UsageError when none does."""
         if self._client is None:
-            self._client = Client(await self.rpc(), apiservers(self.spec), timeout=5.0, user="admin")
+            hosts = await self.world.call("hosts")
+            running = [a for a in apiservers(self.spec) if hosts.get(a, {}).get("state") == "running"]
+            if not running:
+                raise UsageError(
+                    "no apiserver runs", place=self.name, remedy="`launch.py restart apiserver-0`", status=1
+                )
+            self._client = Client(await self.rpc(), running, timeout=PATIENCE, user="admin")
         return self._client
+
+    async def must_run(self, host: str) -> None:
+        """UsageError when `host` cannot answer: better than waiting for it."""
+        state = (await self.world.call("hosts")).get(host, {}).get("state", "gone")
+        if state != "running":
+            raise UsageError(f"{host} does not run ({state})", remedy="see `launch.py status`", status=1)
 
 
 def command(function: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int]:

@@ -172,7 +172,8 @@ def test_new_rules_are_obeyed_within_the_very_turn_of_the_loop_in_which_they_are
             | {"skew": [0.0, 1.0, 0.0]}
         )
         journal = Journal(tmp_path / "a.1")
-        bus = ZmqBus(zmq.Context(), BusOptions("a", 1, "seed"), network, journal)
+        context: zmq.Context[Any] = zmq.Context()
+        bus = ZmqBus(context, BusOptions("a", 1, "seed"), network, journal)
         network.attach(asyncio.get_running_loop())
         got: list[Envelope] = []
         bus.listen(got.append)
@@ -184,6 +185,7 @@ def test_new_rules_are_obeyed_within_the_very_turn_of_the_loop_in_which_they_are
         bus._receive(letter)  # no turn of the loop has passed
         bus.send("b", "k", None)
         bus.close()
+        context.term()
         network.close()
         supervisors.close()
         journal.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from cluster.api.meta import deleting, name_of, uid_of
@@ -131,22 +133,20 @@ def test_when_all_nodes_fall_silent_nothing_is_evicted(profile: str) -> None:
     timing = PROFILES[profile]
 
     async def story(c: Cluster) -> None:
-        import asyncio
-
         await running(c, 3)
         before = {uid_of(pod) for pod in c.pods()}
         nodes = [name_of(node) for node in c.chronicle.kind("Node")]
         cut = await c.world.fault(Partition(src=tuple(nodes), dst=(*MASTERS, "client")))
         wait = timing.node_monitor_grace + 30
         await c.until(lambda: all(c.node_status(n) == "Unknown" for n in nodes), "it is noticed", within=wait)
-        await asyncio.sleep(2 * timing.default_toleration)
+        await asyncio.sleep(timing.default_toleration + 5.0)
         left = [t for n in nodes for t in taints(c.get("Node", n, "")) if t["effect"] == "NoExecute"]
         assert left == []
         assert {uid_of(pod) for pod in c.pods()} == before
         await c.world.heal(cut)
         await c.until(lambda: all(c.node_status(n) == "True" for n in nodes), "Ready again")
         await c.until(lambda: c.settled(NGINX, 3) and len(c.addresses()) == 3, "as before")
-        await asyncio.sleep(timing.default_toleration)
+        await asyncio.sleep(20.0)
         assert {uid_of(pod) for pod in c.pods()} == before
 
     tell(story, profile=profile)

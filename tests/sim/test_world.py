@@ -118,12 +118,16 @@ def test_a_cut_stream_breaks_and_a_new_one_works_after_healing() -> None:
             world.add("a", "m1", echo)
             rpc = Rpc(await world.join("seat", "m2"), keepalive=0.5)
             seen = []
-            with pytest.raises(StatusError) as caught:
+
+            async def follow() -> None:
                 async with rpc.stream("a", "count", {}) as items:
                     async for item in items:
                         seen.append(item)
                         if item == 3:
                             await world.fault(Partition(src=("m1",), dst=("m2",)), lasting=5)
+
+            with pytest.raises(StatusError) as caught:
+                await follow()
             assert caught.value.reason == "StreamBroken"
             assert seen == [1, 2, 3]
             await asyncio.sleep(5)
