@@ -39,8 +39,10 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
     """What the process world needs to know."""
     machines = {m: machine_ip(spec.subnet, m) for m in masters(spec) + workers(spec)}
     machines[CLIENT_MACHINE] = f"127.{spec.subnet}.255.1"
-    ports = {p.name: PORTS[p.component] for p in placements(spec)}
-    return ProcConfig(preload=MODULES, machines=machines, ports=ports, subnet=spec.subnet)
+    placed = placements(spec)
+    ports = {p.name: PORTS[p.component] for p in placed}
+    places = {p.name: p.machine for p in placed}
+    return ProcConfig(preload=MODULES, machines=machines, ports=ports, places=places, subnet=spec.subnet)
 
 
 async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:

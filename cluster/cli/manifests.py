@@ -144,8 +144,8 @@ def _documents(text: str, name: str) -> Iterator[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
-            value = loader.construct_document(node)
-            if value is None:
+            value = None if node is None else loader.construct_document(node)
+            if node is None or value is None:
                 continue
             if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):
                 inner = next(v for k, v in node.value if k.value == "items")

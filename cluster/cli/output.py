@@ -39,13 +39,21 @@ def reference(obj: Object) -> str:
     return f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"
 
 
-def render_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> str:
-    """Left-aligned, three spaces between columns."""
+def widths_of(lines: Sequence[Sequence[str]], least: Sequence[int] = ()) -> list[int]:
+    columns = max((len(line) for line in lines), default=0)
+    floor = [*least, *[0] * columns]
+    return [max(floor[i], *(len(line[i]) for line in lines)) for i in range(columns)]
+
+
+def render_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True, least: Sequence[int] = ()
+) -> str:
+    """Left-aligned, three spaces between columns; `least`: widths that columns have at least."""
     cells = [[str(cell) for cell in row] for row in rows]
     lines = ([list(columns)] if header else []) + cells
     if not lines:
         return ""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    widths = widths_of(lines, least)
     return "\n".join("   ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 

@@ -6,9 +6,10 @@ Must not change anything.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
@@ -16,8 +17,7 @@ import click
 from cluster.api.kinds import Kind
 from cluster.api.meta import labels_of, namespace_of, revision_of
 from cluster.cli import output as out
-from cluster.cli.describe import describe
-from cluster.cli.objects import Target, namespace_options, scope, targets
+from cluster.cli.objects import Target, complain, namespace_options, scope, targets
 from cluster.cli.session import Session, command
 from cluster.client.client import Client
 from cluster.errors import StatusError, UsageError
@@ -37,6 +37,8 @@ class View:
     fields: str
     show_labels: bool
     show_namespace: bool
+    headers: bool = True
+    label_columns: tuple[str, ...] = ()
 
 
 @click.command("get")
@@ -48,6 +50,9 @@ class View:
 @click.option("-o", "--output", "output", default="")
 @click.option("-w", "--watch", "follow", is_flag=True)
 @click.option("--show-labels", is_flag=True)
+@click.option("-L", "--label-columns", multiple=True, help="A column for this label; several: -L a -L b, or -L a,b.")
+@click.option("--no-headers", is_flag=True)
+@click.option("--ignore-not-found", is_flag=True)
 @command
 async def get_command(
     words: tuple[str, ...],
@@ -66,70 +71,121 @@ async def get_command(
         flags["fields"],
         flags["show_labels"],
         everywhere,
+        not flags["no_headers"],
+        tuple(c for text in flags["label_columns"] for c in text.split(",")),
     )
+    if flags["follow"] and (len({t.kind.kind for t in wanted}) > 1 or len(wanted) > 1):
+        raise UsageError("one kind at a time can be watched", place="-w")
     if everywhere and any(t.name for t in wanted):
         raise UsageError("a resource cannot be retrieved by name across all namespaces", place="-A")
     async with Session(cluster) as session:
         client = await session.client()
-        if view.output in ("yaml", "json", "name"):
-            return await _get_whole(client, wanted, view)
-        return await _get_tables(client, wanted, view, follow=flags["follow"])
+        missing = Missing(flags["ignore_not_found"])
+        show = _get_whole if view.output in ("yaml", "json", "name") else _get_tables
+        seen = await show(client, wanted, view, missing)
+        if flags["follow"] and not missing.status:
+            await _follow(client, wanted[0], view, seen)
+        return missing.status
 
 
-async def _get_whole(client: Client, wanted: list[Target], view: View) -> int:
+@dataclass(slots=True)
+class Seen:
+    """What a watch goes on from: the revision of what was shown, and how wide its columns were."""
+
+    version: str
+    widths: list[int] = field(default_factory=list)
+
+
+class Missing:
+    """Names that are not there do not keep the others from being shown: each is said at the end."""
+
+    def __init__(self, ignore: bool) -> None:
+        self.status = 0
+        self._ignore = ignore
+        self._errors: list[StatusError] = []
+
+    def add(self, error: StatusError) -> None:
+        """Raises it again when it is about more than a name."""
+        if error.reason != "NotFound":
+            raise error
+        if not self._ignore:
+            self._errors.append(error)
+            self.status = 1
+
+    def say(self) -> None:
+        for error in self._errors:
+            complain(error)
+
+
+async def _get_whole(client: Client, wanted: list[Target], view: View, missing: Missing) -> Seen:
+    """Objects as data."""
     objects: list[Object] = []
+    version = ""
     for target in wanted:
         if target.name:
-            objects.append(await client.get(target.kind.kind, target.name, scope(target.kind, view.namespace)))
+            try:
+                objects.append(await client.get(target.kind.kind, target.name, scope(target.kind, view.namespace)))
+            except StatusError as error:
+                missing.add(error)
         else:
             listed = await client.list(
                 target.kind.kind, scope(target.kind, view.namespace), labels=view.labels, fields=view.fields
             )
+            version = listed.get("metadata", {}).get("resourceVersion", "")
             objects += [{"apiVersion": target.kind.api_version, "kind": target.kind.kind, **o} for o in listed["items"]]
     if view.output == "name":
         for obj in objects:
-            print(out.reference(obj))
-        return 0
-    single = len(objects) == 1 and bool(wanted[0].name)
-    value = objects[0] if single else out.as_list(objects)
-    print(out.to_json(value) if view.output == "json" else out.to_yaml(value).rstrip())
-    return 0
+            print(out.reference(obj), flush=True)
+    elif objects or not wanted[0].name:
+        single = len(wanted) == 1 and bool(wanted[0].name)
+        _print_whole(objects[0] if single else out.as_list(objects), view)
+    missing.say()
+    return Seen(version or (str(revision_of(objects[0])) if objects else ""))
 
 
-async def _get_tables(client: Client, wanted: list[Target], view: View, *, follow: bool) -> int:
-    printed = False
+def _print_whole(value: Object, view: View) -> None:
+    print(out.to_json(value) if view.output == "json" else out.to_yaml(value).rstrip(), flush=True)
+
+
+async def _get_tables(client: Client, wanted: list[Target], view: View, missing: Missing) -> Seen:
+    """Objects as tables, one a kind."""
+    printed, seen = False, Seen("")
+    prefixed = len({t.kind.kind for t in wanted}) > 1
     for kind in dict.fromkeys(t.kind for t in wanted):
         names = [t.name for t in wanted if t.kind is kind]
-        rows, columns, version = [], [], ""
+        rows: list[list[str]] = []
+        columns: list[str] = []
+        options: dict[str, Any] = {"wide": view.output == "wide", "labels": view.labels, "fields": view.fields}
         for name in names:
-            table = await client.table(
-                kind.kind,
-                scope(kind, view.namespace),
-                name=name,
-                wide=view.output == "wide",
-                labels=view.labels,
-                fields=view.fields,
-            )
+            try:
+                table = await client.table(kind.kind, scope(kind, view.namespace), name=name, **options)
+            except StatusError as error:
+                missing.add(error)
+                continue
             columns = _columns(table["columns"], kind, view)
-            rows += [
-                _row(r, o, kind, view, len(wanted) > 1) for r, o in zip(table["rows"], table["objects"], strict=True)
-            ]
-            version = table.get("metadata", {}).get("resourceVersion", "")
+            rows += [_row(r, o, kind, view, prefixed) for r, o in zip(table["rows"], table["objects"], strict=True)]
+            seen.version = table.get("metadata", {}).get("resourceVersion", "")
         if rows:
             if printed:
                 print()
-            print(out.render_table(columns, rows), flush=True)
+            seen.widths = out.widths_of([columns, *rows])
+            print(out.render_table(columns, rows, header=view.headers), flush=True)
             printed = True
-        if follow:
-            return await _follow(client, Target(kind, names[0]), view, version)
-    if not printed:
-        where = f" in {view.namespace} namespace" if view.namespace and wanted[0].kind.namespaced else ""
-        print(f"No resources found{where}.", flush=True)
-    return 0
+    if not printed and not wanted[0].name:
+        none_found(view.namespace if any(t.kind.namespaced for t in wanted) else "")
+    missing.say()
+    return seen
+
+
+def none_found(namespace: str) -> None:
+    """As kubectl says it, and where: scripts read standard output."""
+    where = f" in {namespace} namespace" if namespace else ""
+    print(f"No resources found{where}.", file=sys.stderr, flush=True)
 
 
 def _columns(columns: Sequence[str], kind: Kind, view: View) -> list[str]:
     result = ["NAMESPACE", *columns] if view.show_namespace and kind.namespaced else list(columns)
+    result += [label.rpartition("/")[2].upper() for label in view.label_columns]
     return [*result, "LABELS"] if view.show_labels else result
 
 
@@ -139,38 +195,50 @@ def _row(row: Sequence[str], obj: Object, kind: Kind, view: View, prefixed: bool
         cells[0] = f"{out.reference({'kind': kind.kind, 'metadata': {'name': ''}})}{cells[0]}"
     if view.show_namespace and kind.namespaced:
         cells.insert(0, obj.get("namespace", ""))
+    labels = obj.get("labels") or {}
+    cells += [labels.get(label, "") for label in view.label_columns]
     if view.show_labels:
-        labels = obj.get("labels") or {}
         cells.append(",".join(f"{k}={v}" for k, v in sorted(labels.items())) or "<none>")
     return cells
 
 
-async def _follow(client: Client, target: Target, view: View, version: str) -> int:
-    """New rows as objects change, until interrupted; the watch is resumed where it broke."""
+async def _follow(client: Client, target: Target, view: View, seen: Seen) -> None:
+    """New rows (or objects) as objects change, until interrupted; the watch is resumed where it broke."""
     fields = ",".join(x for x in (view.fields, f"metadata.name={target.name}" if target.name else "") if x)
     namespace = scope(target.kind, view.namespace)
     while True:
         try:
-            options = {"resource_version": version, "labels": view.labels, "fields": fields}
+            options = {"resource_version": seen.version, "labels": view.labels, "fields": fields}
             async with client.watch(target.kind.kind, namespace, **options) as events:
                 async for event in events:
                     obj = event["object"]
-                    version = str(revision_of(obj)) or version
+                    seen.version = str(revision_of(obj)) or seen.version
                     if event["type"] != "BOOKMARK":
-                        _print_row(target.kind, obj, view)
+                        _print_change(target.kind, obj, view, seen)
         except StatusError as error:
             if error.reason not in ("StreamBroken", "ServiceUnavailable", "Timeout"):
                 raise
             await asyncio.sleep(0.2)
 
 
-def _print_row(kind: Kind, obj: Object, view: View) -> None:
+def _print_change(kind: Kind, obj: Object, view: View, seen: Seen) -> None:
+    if view.output == "name":
+        print(out.reference(obj), flush=True)
+        return
+    if view.output in ("yaml", "json"):
+        if view.output == "yaml":
+            print("---")
+        _print_whole(obj, view)
+        return
     from cluster.api.tables import table
 
     columns, rows = table(kind.kind, [obj], time.time(), view.output == "wide")
     brief = {"namespace": namespace_of(obj), "labels": labels_of(obj)}
     row = _row([str(c) for c in rows[0]], brief, kind, view, False)
-    print(out.render_table(_columns(columns, kind, view), [row], header=False), flush=True)
+    columns = _columns(columns, kind, view)
+    header = not seen.widths and view.headers
+    seen.widths = out.widths_of([columns, row], seen.widths)
+    print(out.render_table(columns, [row], header=header, least=seen.widths), flush=True)
 
 
 # ── describe ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,23 +247,37 @@ def _print_row(kind: Kind, obj: Object, view: View) -> None:
 @click.command("describe")
 @click.argument("words", nargs=-1)
 @namespace_options
+@click.option("-A", "--all-namespaces", "everywhere", is_flag=True)
 @click.option("-l", "--selector", "labels", default="")
 @command
-async def describe_command(words: tuple[str, ...], namespace: str, labels: str, cluster: str) -> int:
+async def describe_command(words: tuple[str, ...], namespace: str, everywhere: bool, labels: str, cluster: str) -> int:
     """Print objects with their events: describe KIND [NAME...]."""
+    from cluster.cli.describe import describe
+
+    wanted = targets(words)
+    missing = Missing(False)
     async with Session(cluster) as session:
         client = await session.client()
         first = True
-        for target in targets(words):
-            where = scope(target.kind, namespace)
-            if target.name:
-                found = [await client.get(target.kind.kind, target.name, where)]
-            else:
-                found = (await client.list(target.kind.kind, where, labels=labels))["items"]
+        for target in wanted:
+            where = scope(target.kind, "" if everywhere else namespace)
+            try:
+                found = await _described(client, target, where, labels)
+            except StatusError as error:
+                missing.add(error)
+                continue
             for obj in found:
-                print("" if first else "\n", end="")
+                print("" if first else "\n\n", end="")
                 first = False
                 print(await describe(client, target.kind, obj, time.time()))
-        if first:
-            print(f"No resources found in {namespace} namespace.")
-    return 0
+        if first and not missing.status:
+            none_found("" if everywhere or not wanted[0].kind.namespaced else namespace)
+        missing.say()
+    return missing.status
+
+
+async def _described(client: Client, target: Target, where: str, labels: str) -> list[Object]:
+    if target.name:
+        return [await client.get(target.kind.kind, target.name, where)]
+    listed = await client.list(target.kind.kind, where, labels=labels)
+    return list(listed["items"])

@@ -16,7 +16,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def choose_scalar_style(self) -> str:
-        style: str = super().choose_scalar_style()  # type: ignore[no-untyped-call]
+        style: str = super().choose_scalar_style()
         return '"' if style == "'" else style
 
 
@@ -30,6 +30,6 @@ _Dumper.add_representer(str, _text)
 
 def dump(value: Any) -> str:
     """Sorted keys, block style, double quotes where quotes are needed, no line folded, no anchors."""
-    options = {"sort_keys": True, "default_flow_style": False, "width": sys.maxsize, "allow_unicode": True}
-    text: str = yaml.dump(value, Dumper=_Dumper, **options)
-    return text
+    return yaml.dump(
+        value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=sys.maxsize, allow_unicode=True
+    )

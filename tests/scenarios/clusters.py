@@ -83,7 +83,7 @@ class Cluster:
         objects = manifest(name)
         objects[0]["spec"].update(spec)
         for obj in objects:
-            await self.client.create(obj)
+            await self.seen(await self.client.create(obj))
 
     async def patch(self, kind: str, name: str, patch: Any, **options: Any) -> None:
         """Strategic unless said otherwise; on return the chronicle has seen it."""

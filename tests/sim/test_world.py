@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -87,6 +88,21 @@ def test_a_crash_runs_no_finally_and_a_restart_counts_boots() -> None:
             assert ran == []
 
         world.run(scenario())
+
+
+def test_a_host_may_crash_in_the_turn_that_starts_it() -> None:
+    """Nothing of it has run then, and nothing is left that warns later."""
+    with SimWorld(1) as world:
+
+        async def scenario() -> None:
+            world.add("a", "m1", echo)
+            await world.crash("a")
+            await world.restart("a")
+            rpc = Rpc(await world.join("seat", "m2"))
+            assert (await rpc.call("a", "echo", {}, timeout=1))["boot"] == 2
+
+        world.run(scenario())
+    gc.collect()
 
 
 def test_a_paused_host_stands_still_and_goes_on() -> None:

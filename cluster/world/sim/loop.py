@@ -12,6 +12,7 @@ import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -227,7 +228,11 @@ class SimLoop(asyncio.AbstractEventLoop):
         finally:
             events._set_running_loop(before)
         for task in tasks:
-            if task.done() and not task.cancelled():
+            if not task.done():
+                # Its next step was dropped with its owner, so cancelling could not reach it.
+                with suppress(RuntimeError):  # a `finally` that awaits
+                    task.get_coro().close()
+            elif not task.cancelled():
                 task.exception()  # seen: nobody is left to report it to
 
     # ── what asyncio asks of a loop ──────────────────────────────────────────────────────────────────────────
