@@ -117,9 +117,16 @@ class Verbs:
             await self._check_namespace(kind, obj, call)
         obj = admission.admit_create(kind, obj, self._admission)
         obj = registry.complete(kind, obj, unknown=call.args.text("fieldValidation"))
-        key, taken = key_of(obj), set[str]()
+        key, taken, fresh = key_of(obj), set[str](), False
         while True:
-            outcome = self._allocated(kind, Outcome(obj), None, taken)
+            try:
+                outcome = self._allocated(kind, Outcome(obj), None, taken)
+            except StatusError:
+                if fresh:
+                    raise
+                # No address is free, says the cache: it may not have heard yet of those given back.
+                fresh = await self._heard_all(call, taken)
+                continue
             assert outcome.obj is not None
             if call.args.flag("dryRun"):
                 if await self._storage.get(kind, key, call.left()) is not None:
@@ -149,6 +156,8 @@ class Verbs:
             except StatusError:
                 if live:
                     raise
+                if kind.kind == "Service":
+                    await self._heard_all(call, taken)
                 outcome = None
             if outcome is None or outcome.obj is None:
                 if live and current is not None:
@@ -222,6 +231,12 @@ class Verbs:
         if named:
             raise allocation.already_allocated(chosen, named)
         taken.update(lost)
+
+    async def _heard_all(self, call: Call, taken: set[str]) -> bool:
+        """Until the cache is as new as the store; what was taken is asked of it again."""
+        await self._feed.fresh(call.left())
+        taken.clear()
+        return True
 
     def _find(self, kind: str, key: str) -> Object | None:
         stored = self._cache.get(kind, key)

@@ -5,7 +5,7 @@ Must not know how a world does it; targets are names, machines or roles that are
 
 from __future__ import annotations
 
-import re
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -14,87 +14,75 @@ from typing import Any
 import click
 
 from cluster.cli import output as out
-from cluster.cli.lifecycle import machines_of
-from cluster.cli.roles import Cast, resolve_targets
+from cluster.cli.roles import Cast, Chosen, resolve_targets
 from cluster.cli.session import Session, command
+from cluster.cli.units import duration, probability
 from cluster.errors import UsageError
 from cluster.world.faults import Delay, Loss, Partition, Rule, partition_groups
 
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+Strike = Callable[[Session, Chosen], Awaitable[None]]
 
 
-def duration(text: str) -> float:
-    """Seconds of "250ms", "10s", "1m30s", "5" (seconds). UsageError for anything else."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
-    if not parts or "".join(n + u for n, u in parts) != text:
-        raise UsageError(f"{text!r} is not a duration", remedy="such as 250ms, 10s, 1m30s")
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
-
-
-def probability(text: str) -> float:
-    """0 to 1 of "0.3" or "30%"."""
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"{text!r} is not a probability", remedy="0 to 1, or a percentage such as 30%")
-    return value
-
-
-def _one_target(name: str, doc: str, verb: str, work: Callable[[Session, str, bool], Awaitable[None]]) -> click.Command:
-    """A command that does `work` to each named host or machine."""
+def _one_target(name: str, doc: str, verb: str, strike: Strike, states: Sequence[str]) -> click.Command:
+    """A command that strikes each named host or machine. `states`: it must have a host in one of these, for else there
+    would be nothing to do; all targets are checked before the first is struck."""
 
     @click.command(name, help=doc)
-    @click.argument("words", nargs=-1, required=True)
+    @click.argument("words", nargs=-1, required=True, metavar="TARGET...")
     @command
     async def body(words: tuple[str, ...], cluster: str) -> int:
         async with Session(cluster) as session:
-            cast = await Cast.of(session)
-            for target in await resolve_targets(cast, words):
-                await work(session, target.name, target.is_machine)
+            chosen = await resolve_targets(await Cast.of(session), words)
+            for target in chosen:
+                _check(target, name, states)
+            for target in chosen:
+                await strike(session, target)
                 note = f" ({', '.join(target.hosts)})" if target.is_machine else ""
-                print(f"{target.name} {verb}{note}")
+                print(f"{target.name} {verb}{note}", flush=True)
         return 0
 
     made: click.Command = body
     return made
 
 
-def _each_host(method: str) -> Callable[[Session, str, bool], Awaitable[None]]:
-    async def work(session: Session, name: str, is_machine: bool) -> None:
-        hosts = (await machines_of(session))[name] if is_machine else [name]
-        for host in hosts:
-            await getattr(session.world, method)(host)
-
-    return work
-
-
-async def _power(session: Session, name: str, is_machine: bool, *, on: bool) -> None:
-    if not is_machine:
-        raise UsageError(f"{name!r} is a host", remedy="power is a machine's, such as worker-1; for a host: kill")
-    await (session.world.poweron(name) if on else session.world.poweroff(name))
+def _check(target: Chosen, name: str, states: Sequence[str]) -> None:
+    if name.startswith("power") and not target.is_machine:
+        remedy = "power is a machine's, such as worker-1; for a host: kill, restart"
+        raise UsageError(f"{target.name!r} is a host", place=name, remedy=remedy)
+    if states and not any(state in states for state in target.states):
+        found = ", ".join(dict.fromkeys(target.states))
+        remedy = f"{name} is for what is {' or '.join(states)}"
+        raise UsageError(f"{target.name} is {found}", place=name, remedy=remedy, status=1)
 
 
-async def _poweroff(session: Session, name: str, is_machine: bool) -> None:
-    await _power(session, name, is_machine, on=False)
+def _each_host(method: str) -> Strike:
+    async def strike(session: Session, target: Chosen) -> None:
+        await asyncio.gather(*(getattr(session.world, method)(host) for host in target.hosts))
+
+    return strike
 
 
-async def _poweron(session: Session, name: str, is_machine: bool) -> None:
-    await _power(session, name, is_machine, on=True)
+async def _poweroff(session: Session, target: Chosen) -> None:
+    await session.world.poweroff(target.name)
 
 
-_TARGETS = "TARGET: a host (store-1), a machine (worker-2) or a role (leader:store, follower:store, leader:scheduler)."
-kill_command = _one_target("kill", f"SIGKILL. {_TARGETS}", "killed", _each_host("crash"))
-pause_command = _one_target("pause", f"SIGSTOP. {_TARGETS}", "paused", _each_host("pause"))
-resume_command = _one_target("resume", f"SIGCONT. {_TARGETS}", "resumed", _each_host("resume"))
-restart_command = _one_target(
-    "restart", f"Kill and boot with the same disk. {_TARGETS}", "restarted", _each_host("restart")
+async def _poweron(session: Session, target: Chosen) -> None:
+    await session.world.poweron(target.name)
+
+
+LIVE, DOWN = ("running", "starting", "stopped"), ("dead", "exited")
+_TARGETS = (
+    "TARGET: a host (store-1), a machine (worker-2) or a role (leader:store, follower:store, leader:scheduler, "
+    "leader:controller-manager, node-of:POD)."
 )
-poweroff_command = _one_target("poweroff", "Hosts and containers of a machine end at once.", "is off", _poweroff)
-poweron_command = _one_target("poweron", "Boot a machine's hosts.", "is on", _poweron)
+kill_command = _one_target("kill", f"SIGKILL. {_TARGETS}", "killed", _each_host("crash"), LIVE)
+pause_command = _one_target("pause", f"SIGSTOP. {_TARGETS}", "paused", _each_host("pause"), ("running",))
+resume_command = _one_target("resume", f"SIGCONT. {_TARGETS}", "resumed", _each_host("resume"), ("stopped",))
+restart_command = _one_target(
+    "restart", f"Kill and boot with the same disk. {_TARGETS}", "restarted", _each_host("restart"), ()
+)
+poweroff_command = _one_target("poweroff", "Hosts and containers of a machine end at once.", "is off", _poweroff, LIVE)
+poweron_command = _one_target("poweron", "Boot a machine's hosts.", "is on", _poweron, DOWN)
 
 
 # ── network ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,7 +104,7 @@ async def _install(cluster: str, make: Callable[[Cast], Awaitable[Sequence[Rule]
     async with Session(cluster) as session:
         rules = await make(await Cast.of(session))
         start = time.monotonic()
-        ids = [await session.world.fault(rule, lasting=seconds) for rule in rules]
+        ids = await session.world.faults(rules, lasting=seconds)
         took = (time.monotonic() - start) * 1000
         ends = f" for {seconds:g} s" if seconds else ""
         for rule_id, rule in zip(ids, rules, strict=True):
@@ -164,7 +152,7 @@ async def partition_command(groups: str, one_way: bool, lasting: str, kinds: tup
 
 
 @click.command("isolate")
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, metavar="TARGET...")
 @fault_options
 @command
 async def isolate_command(words: tuple[str, ...], lasting: str, kinds: tuple[str, ...], cluster: str) -> int:

@@ -169,7 +169,7 @@ def _checked(document: Document) -> Document:
         raise UsageError(str(error), place=document.place_of(field)) from None
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
-        raise UsageError("metadata: Required value: with a name", place=document.place_of("metadata"))
+        raise UsageError("metadata.name: Required value", place=document.place_of("metadata"))
     for field in ("name", "generateName", "namespace"):
         if not isinstance(metadata.get(field, ""), str):
             text = f"metadata.{field}: Invalid value: {metadata[field]!r}: must be of type string"

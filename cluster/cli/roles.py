@@ -7,6 +7,7 @@ Must not do anything to a target.
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from cluster.errors import StatusError, UsageError
 from cluster.topology import members
 from store.client import StoreClient
 
+ANSWER = 0.5
+"""Seconds that a member of the store has to say what it is."""
 ELECTED = {"scheduler": "kube-scheduler", "controller-manager": "kube-controller-manager"}
 
 
@@ -26,6 +29,8 @@ class Chosen:
     name: str
     is_machine: bool
     hosts: tuple[str, ...]
+    states: tuple[str, ...]
+    """Of the hosts: running, starting, stopped, dead or exited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,17 @@ class Cast:
     session: Session
     machines: dict[str, tuple[str, ...]]
     """machine: its hosts."""
+    states: dict[str, str]
+    """host: running, starting, stopped, dead or exited."""
 
     @classmethod
     async def of(cls, session: Session) -> Cast:
-        status = await session.world.status()
         machines: dict[str, tuple[str, ...]] = {}
-        for host in status["hosts"].values():
-            machines[host["machine"]] = (*machines.get(host["machine"], ()), host["name"])
-        return cls(session, machines)
+        states: dict[str, str] = {}
+        for name, host in (await session.world.call("hosts")).items():
+            machines[host["machine"]] = (*machines.get(host["machine"], ()), name)
+            states[name] = host["state"]
+        return cls(session, machines, states)
 
     @property
     def hosts(self) -> list[str]:
@@ -59,9 +67,10 @@ async def _resolve(cast: Cast, word: str) -> Chosen:
     if colon:
         word = await _role(cast, role, what)
     if word in cast.machines:
-        return Chosen(word, True, cast.machines[word])
+        hosts = cast.machines[word]
+        return Chosen(word, True, hosts, tuple(cast.states[h] for h in hosts))
     if word in cast.hosts:
-        return Chosen(word, False, (word,))
+        return Chosen(word, False, (word,), (cast.states[word],))
     known = [*cast.machines, *cast.hosts]
     near = difflib.get_close_matches(word, known, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else f"a host or machine of `status`: {', '.join(cast.machines)}"
@@ -72,8 +81,10 @@ async def _role(cast: Cast, role: str, what: str) -> str:
     if (role, what) == ("leader", "store"):
         return await store_leader(cast.session)
     if (role, what) == ("follower", "store"):
-        leader = await store_leader(cast.session)
-        return next(m for m in members(cast.session.spec) if m != leader)
+        followers = [name for name, (role, _) in (await _store(cast.session)).items() if role == "follower"]
+        if not followers:
+            raise UsageError("no member of the store follows now", place="follower:store", status=1)
+        return followers[0]
     if role == "leader" and what in ELECTED:
         client = await cast.session.client()
         lease = await client.get("Lease", ELECTED[what], "kube-system")
@@ -93,15 +104,22 @@ async def _role(cast: Cast, role: str, what: str) -> str:
 
 async def store_leader(session: Session) -> str:
     """The member that a majority follows, as the members themselves see it; UsageError if there is none."""
-    store = StoreClient(await session.rpc(), members(session.spec))
-    best: tuple[int, str] = (-1, "")
-    for member in members(session.spec):
-        try:
-            status = await store.status(member)
-        except StatusError:
+    leaders = {term: name for name, (role, term) in (await _store(session)).items() if role == "leader"}
+    if not leaders:
+        raise UsageError("the store has no leader now", place="leader:store", remedy="see `launch.py status`", status=1)
+    return leaders[max(leaders)]
+
+
+async def _store(session: Session) -> dict[str, tuple[str, int]]:
+    """Role and term of each member that answers; all are asked at once."""
+    names = members(session.spec)
+    store = StoreClient(await session.rpc(), names)
+    answers = await asyncio.gather(*(store.status(m, timeout=ANSWER) for m in names), return_exceptions=True)
+    result = {}
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, StatusError):
             continue
-        if status.role == "leader" and status.term > best[0]:
-            best = (status.term, member)
-    if not best[1]:
-        raise UsageError("the store has no leader now", place="leader:store", status=1)
-    return best[1]
+        if isinstance(answer, BaseException):
+            raise answer
+        result[name] = (answer.role, answer.term)
+    return result

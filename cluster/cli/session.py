@@ -31,6 +31,8 @@ CLIENT_MACHINE = "client"
 PATIENCE = 5.0
 """Seconds for one answer of an apiserver."""
 
+ANEW = "`launch.py down --wipe` and `up` begin anew"
+
 
 def folder(name: str) -> Path:
     """Where cluster `name` keeps everything."""
@@ -41,13 +43,19 @@ def folder(name: str) -> Path:
 
 def load_spec(path: Path) -> ClusterSpec:
     """The spec that `up` wrote."""
+    file = path / "cluster.json"
     try:
-        data = json.loads((path / "cluster.json").read_text())
+        data = json.loads(file.read_text())
     except FileNotFoundError:
         raise UsageError(
             f"there is no cluster {path.name!r} here", remedy="start one with `launch.py up`", status=1
         ) from None
-    return parse(ClusterSpec, data, place=str(path / "cluster.json"))
+    except ValueError as error:
+        raise UsageError(f"not JSON: {error}", place=str(file), remedy=ANEW, status=1) from None
+    try:
+        return parse(ClusterSpec, data, place=str(file))
+    except UsageError as error:
+        raise UsageError(f"of another version: {error}", remedy=ANEW, status=1) from None
 
 
 class Session:

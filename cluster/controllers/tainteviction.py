@@ -82,7 +82,9 @@ def _not_ready(pod: Object, now: float) -> Patch:
 
 def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iterable[str]:
     if kind == "Pod":
-        if changed(old, new, "spec.nodeName", "spec.tolerations", "status.conditions") and new is not None:
+        # Not for each change of its status: a kubelet that is heard again says so of its pods before its node is Ready,
+        # and would be contradicted here, and would contradict, as fast as both can write.
+        if changed(old, new, "spec.nodeName", "spec.tolerations") and new is not None:
             return [meta.key_of(new)]
         return []
     if new is None or not (_troubled(old) or _troubled(new)):

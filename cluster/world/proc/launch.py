@@ -75,7 +75,8 @@ def _start(layout: Layout, config: ProcConfig, lock: int) -> None:
             stderr=out,
             start_new_session=True,
             pass_fds=(lock, say_ready),
-            env={**os.environ, "PYTHONPATH": path},
+            # Bytecode is written whatever the starter says: compiling all modules anew doubles the time to boot.
+            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""},
             cwd=layout.root,
         )
     os.close(say_ready)

@@ -36,15 +36,16 @@ class Real:
     apiservers: tuple[str, ...]
     timing: Timing = TIMING
 
-    async def client(self, name: str = "tester", *, only: str = "", machine: str = "desk") -> Client:
-        return self.seated(await self.world.join(name, machine), only=only)
+    async def client(
+        self, name: str = "tester", *, first: int = 0, only: bool = False, machine: str = "desk"
+    ) -> Client:
+        return self.seated(await self.world.join(name, machine), first=first, only=only)
 
-    def seated(self, host: Host, *, only: str = "") -> Client:
-        """`only`: the apiserver that it talks to, "" for all in turn."""
-        names = (only,) if only else self.apiservers
-        return Client(
-            Rpc(host, keepalive=self.timing.watch_keepalive), names, timeout=self.timing.request_timeout, user=""
-        )
+    def seated(self, host: Host, *, first: int = 0, only: bool = False) -> Client:
+        """`first`: which apiserver it begins with. `only`: it never talks to another."""
+        names = self.apiservers[first:] + self.apiservers[:first]
+        rpc = Rpc(host, keepalive=self.timing.watch_keepalive)
+        return Client(rpc, names[:1] if only else names, timeout=self.timing.request_timeout)
 
     async def scout(self) -> StoreClient:
         return StoreClient(Rpc(await self.world.join("scout", "desk")), self.stores)
@@ -80,8 +81,8 @@ def on_real_store(
             for i, name in enumerate(real.apiservers):
                 settings = component.Config(store=members, prefer=members[i % stores], timing=TIMING, **config)
                 world.add(name, f"master-{i}", partial(component.run, config=settings))
-            for i, name in enumerate(real.apiservers):
-                await _serves(await real.client(f"first-{i}", only=name))
+            for i in range(apiservers):
+                await _serves(await real.client(f"first-{i}", first=i, only=True))
             await scenario(real)
 
         world.run(story())
