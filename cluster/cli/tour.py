@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -33,6 +32,7 @@ from cluster.experiments.cap import Setup, run_cap
 from cluster.report.failover import FailoverClock, last_renewal
 from cluster.topology import Placement, members, workers
 from cluster.world.proc.launch import down
+from cluster.world.proc.registry import is_free
 from cluster.world.proc.world import ProcWorld
 
 Object = dict[str, Any]
@@ -361,7 +361,7 @@ async def _down(story: Story, spec: ClusterSpec, where: Path, placed: list[Place
     if ProcWorld(where).layout.is_up():
         down(where)
     left = [pid for pid in pids if _alive(pid)]
-    taken = [f"{ip}:{port}" for ip, port in (endpoint(spec, p) for p in placed) if not _free(ip, port)]
+    taken = [f"{ip}:{port}" for ip, port in (endpoint(spec, p) for p in placed) if not is_free(ip, port)]
     sockets = [p.name for p in (where / "run").glob("*.sock")] if (where / "run").exists() else []
     story.data["down"] = {"ended": len(pids) - len(left), "left": left, "ports": taken, "sockets": sockets}
     story.expect(not left, f"{len(pids) - len(left)} processes ended, {len(left)} left")
@@ -369,13 +369,3 @@ async def _down(story: Story, spec: ClusterSpec, where: Path, placed: list[Place
         not taken and not sockets,
         f"no socket is left of {len(placed)}{': ' + str(taken + sockets) if taken + sockets else ''}",
     )
-
-
-def _free(ip: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ip, port))
-        except OSError:
-            return False
-    return True
