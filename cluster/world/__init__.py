@@ -2,7 +2,7 @@
 
 The contract in prose:
 
-- A component is `async def run(host, config)`. Whatever is not on `Host` does not happen: no clock, socket, file, thread
+- A component is `async def run(host, config)`. What is not on `Host` does not happen: no clock, socket, file, thread
   or dice but the host's. Pacing is plain asyncio; each world owns the loop that it runs on.
 - The bus promises nothing: a message may be lost, late, repeated or overtaken. Bodies are packed at send in both worlds.
   Messages of one link arrive in order unless a fault reorders them, and nobody may rely on it.
