@@ -9,9 +9,17 @@ sys.dont_write_bytecode = False
 
 
 def main() -> None:
+    from cluster.world.proc.seedling import Seedling, seedlings
+
+    if sys.argv[1:2] in (["up"], ["tour"]):
+        seedlings.append(Seedling())  # imports on one core what the tree needs, while this one imports on another
     from cluster.cli.main import main as run
 
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        for seedling in seedlings:
+            seedling.discard()
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ class Timing:
 
 PROFILES: Mapping[str, Timing] = {"kubernetes": Timing(), "fast": Timing().scaled(20)}
 
-ENGINES = ("raft",)
+ENGINES = ("raft", "eventual")
 
 
 @dataclass(frozen=True, slots=True)

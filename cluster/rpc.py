@@ -28,10 +28,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from cluster.errors import StatusError
-from cluster.stream import CLOSE, ITEM, MISSED, PING, Seat, Sender, Stream
+from cluster.stream import CLOSE, ITEM, MISSED, PING, SLACK, Seat, Sender, Stream
 from cluster.world.host import Address, Envelope, Host
 
 __all__ = ["Answer", "Request", "Rpc", "Sender", "Stream"]
@@ -39,9 +39,8 @@ __all__ = ["Answer", "Request", "Rpc", "Sender", "Stream"]
 REPLY = ".reply"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a handler gets. `deadline` is on the loop's clock, 0 for none."""
+class Request(NamedTuple):
+    """What a handler gets: a named tuple, as an envelope is, for there is one per message. `deadline` is on the loop's clock, 0 for none."""
 
     kind: str
     src: Address
@@ -153,15 +152,20 @@ class Rpc:
     async def _keep_alive(self, key: tuple[Address, int, int], sender: Sender, task: asyncio.Task[Any]) -> None:
         loop = asyncio.get_running_loop()
         sender.heard = loop.time()
+        wait = self.keepalive
         while not task.done():
-            await asyncio.sleep(self.keepalive)
+            await asyncio.sleep(wait)
             if task.done():
                 return
-            if loop.time() - sender.heard > MISSED * self.keepalive:
+            now = loop.time()
+            if now - sender.heard > MISSED * self.keepalive:
                 self._openers.pop(key, None)
                 task.cancel()
                 return
-            sender.alive()
+            wait = sender.spoke + SLACK * self.keepalive - now
+            if wait <= 0:
+                sender.alive()
+                wait = self.keepalive
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from cluster.errors import StatusError
@@ -19,6 +20,7 @@ ITEM, PING, CLOSE = ".item", ".ping", "stream.close"
 MISSED = 3
 """Keep-alives that may be missed before a stream counts as broken."""
 OVERTAKEN = 4  # a missing item is waited for a keep-alive divided by this: later ones may have overtaken it
+SLACK = 1.1  # a keep-alive comes so many keep-alives after the last item: a bookmark of the same period spares it
 HELD = 4096  # items that may be held until the one before them comes
 
 
@@ -28,6 +30,7 @@ class Sender:
     def __init__(self, host: Host, to: Address, kind: str, stream_id: int) -> None:
         self.to = to
         self.heard = 0.0
+        self.spoke = -inf
         self.closed: Callable[[], Any] | None = None
         self._host = host
         self._kind = kind + ITEM
@@ -36,6 +39,7 @@ class Sender:
 
     def send(self, body: Any) -> None:
         self._seq += 1
+        self.spoke = asyncio.get_running_loop().time()
         self._host.bus.send(self.to, self._kind, (self._seq, body), corr=self._id)
 
     def alive(self) -> None:

@@ -26,6 +26,7 @@ PORTS = {
 
 MODULES = (
     "store.member",
+    "store.engines.eventual.member",
     "cluster.apiserver.component",
     "cluster.controllers.manager",
     "cluster.scheduler.component",
@@ -37,6 +38,12 @@ MODULES = (
     "nodes.runtime.programs.placeholder",
 )
 """What a fork server imports once for all."""
+
+
+STORES = {"raft": "store.member:run", "eventual": "store.engines.eventual.member:run"}
+"""What each member of the store runs, by engine (the table of store/engines, which this must not import)."""
+ROAMING = ("raft",)
+"""Engines whose revisions mean the same on every member. With the others an apiserver stays with one member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +99,23 @@ def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
     store = members(spec)
     result = []
     if i < spec.members:
-        config: dict[str, Any] = {
-            "members": store,
-            "heartbeat": spec.timing.raft_heartbeat,
-            "election": spec.timing.raft_election,
-            "keepalive": spec.timing.watch_keepalive,
-        }
-        result.append(Placement(f"store-{i}", machine, Spec("store.member:run", config)))
+        result.append(Placement(f"store-{i}", machine, Spec(STORES[spec.engine], store_config(spec))))
     prefer = f"store-{i}" if i < spec.members else store[i % len(store)]
-    server = {"store": store, "prefer": prefer, "timing": timing, "service_cidr": service_cidr(spec.subnet)}
+    known = store if spec.engine in ROAMING else (prefer,)
+    server = {"store": known, "prefer": prefer, "timing": timing, "service_cidr": service_cidr(spec.subnet)}
     common = {"apiservers": apiservers(spec, i), "timing": timing}
     result.append(Placement(f"apiserver-{i}", machine, Spec("cluster.apiserver.component:run", server)))
     result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))
     result.append(Placement(f"scheduler-{i}", machine, Spec("cluster.scheduler.component:run", common)))
     return result
+
+
+def store_config(spec: ClusterSpec) -> dict[str, Any]:
+    """What each member of the store is told (as store/engines' `Engine.config`)."""
+    config: dict[str, Any] = {"members": members(spec), "keepalive": spec.timing.watch_keepalive}
+    if spec.engine == "raft":
+        config |= {"heartbeat": spec.timing.raft_heartbeat, "election": spec.timing.raft_election}
+    return config
 
 
 def worker_hosts(spec: ClusterSpec, machine: str, folders: Folders | None = None) -> list[Placement]:

@@ -41,10 +41,12 @@ from store.mvcc.values import (
 
 __all__ = [
     "Compare",
+    "Conflicts",
     "Delete",
     "DeleteResult",
     "Event",
     "KeyValue",
+    "LostWrite",
     "MemberStatus",
     "Op",
     "Put",
@@ -70,7 +72,8 @@ LONGEST_PAUSE = 0.16
 
 
 class MemberStatus(NamedTuple):
-    """One member as it sees itself. `leader` is "" while it knows none. `compacted`: oldest revision to be read."""
+    """One member as it sees itself. `leader` is "" while it knows none. `compacted`: oldest revision to be read.
+    With the engine `eventual` every role is "replica" and nobody leads: whoever is asked answers for himself."""
 
     name: Address
     role: str
@@ -81,6 +84,27 @@ class MemberStatus(NamedTuple):
     revision: int
     compacted: int
     members: tuple[Address, ...]
+
+
+class LostWrite(NamedTuple):
+    """An acknowledged write that lost to one that did not know of it. Stamps are (microseconds, logical, replica);
+    `writes`: how many writes of that key went with it."""
+
+    key: bytes
+    stamp: tuple[int, int, str]
+    lost_to: tuple[int, int, str]
+    writes: int
+
+
+class Conflicts(NamedTuple):
+    """What one replica of the engine `eventual` has met. `total` counts those too that are no longer named; `refused`
+    stamps were too far ahead of its clock; `hints`: keys that each silent peer is still to be told."""
+
+    replica: str
+    lost: tuple[LostWrite, ...]
+    total: int
+    refused: int
+    hints: dict[Address, int]
 
 
 class StoreClient:
@@ -197,6 +221,14 @@ class StoreClient:
         within = self.timeout if timeout is None else timeout
         answer = await self._rpc.call(member, "store.hash", [revision], timeout=within)
         return (answer[0], answer[1])
+
+    async def conflicts(self, member: Address, limit: int = 0, *, timeout: float | None = None) -> Conflicts:
+        """The newest `limit` conflicts that `member` knows of (0: as many as it names). StatusError MethodNotAllowed
+        from an engine that has none."""
+        within = self.timeout if timeout is None else timeout
+        a = await self._rpc.call(member, "store.conflicts", [limit], timeout=within)
+        lost = tuple(LostWrite(key, tuple(old), tuple(new), writes) for key, old, new, writes in a["conflicts"])
+        return Conflicts(a["replica"], lost, a["total"], a["refused"], a["hints"])
 
     # ── finding who answers ──────────────────────────────────────────────────────────────────────────────────
 

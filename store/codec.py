@@ -53,6 +53,12 @@ def _bad(what: str) -> StatusError:
 
 def _fields(body: Any, types: tuple[type | tuple[type, ...], ...], what: str) -> list[Any]:
     """The list itself if its items are of exactly these types; ints must not be negative."""
+    if type(body) is list and tuple(map(type, body)) == types:
+        for value in body:
+            if type(value) is int and value < 0:
+                break
+        else:
+            return body
     if type(body) is not list or len(body) != len(types):
         raise _bad(f"{what} is an array of {len(types)}")
     for at, kinds in enumerate(types):

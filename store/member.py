@@ -92,6 +92,7 @@ class Member:
         self._saving: asyncio.Task[SnapshotMeta] | None = None
         self._saved = self.applied
         self._compaction_asked = 0
+        self._maintained = -1
         host.note(
             "recovered",
             {
@@ -306,6 +307,9 @@ class Member:
 
     def _maintain(self) -> None:
         """Between two batches: a finished snapshot shortens the log, a long log asks for one, an old space shrinks."""
+        if self._saving is None and self.applied == self._maintained:
+            return
+        self._maintained = self.applied
         if self._saving is not None and self._saving.done():
             self.node.compact(self._saving.result())
             self._saving = None

@@ -179,10 +179,6 @@ def _kept(old: Object, given: Object) -> Object:
     for name in (*_SERVERS_OWN, "name", "namespace", "generateName"):
         if name in old["metadata"]:
             result[name] = old["metadata"][name]
-    # After deletion has begun finalizers may only be taken away (Kubernetes: ValidateObjectMetaUpdate).
-    if m.deleting(old) and result.get("finalizers"):
-        allowed = m.finalizers_of(old)
-        result["finalizers"] = [f for f in result["finalizers"] if f in allowed]
     return {k: v for k, v in result.items() if v not in (None, [], {}) or k == "deletionGracePeriodSeconds"}
 
 

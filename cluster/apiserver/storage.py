@@ -23,7 +23,7 @@ REGISTRY = b"/registry/"
 PAGE = 1000
 """Objects per read while a cache fills."""
 
-_KINDS = {kind.plural: kind.kind for kind in KINDS.values()}
+_by_plural: dict[str, Kind] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,10 @@ def encode(obj: Object) -> bytes:
 def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
     """An event or key of the store; `value` None for a deletion. None for what is no object of a known kind."""
     parts = key.decode("utf-8", "replace").split("/")
-    if len(parts) not in (4, 5) or parts[1] != "registry" or parts[2] not in _KINDS:
+    if len(parts) not in (4, 5) or parts[1] != "registry":
         return None
-    kind = KINDS[_KINDS[parts[2]]]
-    if kind.namespaced is not (len(parts) == 5):
+    kind = _kind_of(parts[2])
+    if kind is None or kind.namespaced is not (len(parts) == 5):
         return None
     name = "/".join(parts[3:])
     if value is None:
@@ -134,6 +134,15 @@ def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
     if type(obj) is not dict or type(obj.get("metadata")) is not dict:
         return None
     return Arrived(kind.kind, name, revision, obj)
+
+
+def _kind_of(plural: str) -> Kind | None:
+    found = _by_plural.get(plural)
+    if found is None or KINDS.get(found.kind) is not found:  # the table may have got an entry since
+        _by_plural.clear()
+        _by_plural.update({kind.plural: kind for kind in KINDS.values()})
+        found = _by_plural.get(plural)
+    return found
 
 
 def _key(kind: Kind, key: str) -> bytes:

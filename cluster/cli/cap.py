@@ -7,7 +7,7 @@ import click
 from cluster.cli import output as out
 from cluster.cli.session import Session, command
 from cluster.errors import UsageError
-from cluster.experiments.cap import CapReport, Setup, run_cap
+from cluster.experiments.cap import AVAILABLE, CapReport, Setup, run_cap
 from cluster.topology import members
 
 
@@ -19,26 +19,42 @@ def ledger_table(report: CapReport) -> str:
     return out.render_table(["SIDE", "WHAT", "TRIED", "ANSWERED", "REFUSED", "NO ANSWER", "STALE"], rows)
 
 
+def print_report(report: CapReport) -> None:
+    available = report.engine in AVAILABLE
+    who = f"no leader, {report.leader} was cut off" if available else f"{report.leader} led"
+    print(f"{','.join(report.minority)} | {','.join(report.majority)}: {who}\n")
+    print(ledger_table(report))
+    if not available:
+        seconds_text = "-" if report.new_leader_seconds is None else f"{report.new_leader_seconds:.2f} s"
+        print(f"\nnew leader {report.new_leader or 'none'} after {seconds_text}; {report.message}")
+        return
+    healed = "not" if report.heal_seconds is None else f"after {report.heal_seconds:.2f} s"
+    print(f"\nreplicas equal again: {healed}; acknowledged writes lost: {len(report.lost)}")
+    for row in report.conflicts:
+        stamps = (row["stamp"], row["lost_to"])
+        lost, won = (f"{replica} at {wall / 1e6:.6f}+{logical}" for wall, logical, replica in stamps)
+        print(f"  {row['key']}: {lost} and what led to it, {row['writes']} writes, lost to {won}")
+    print(f"linearizable, which this engine does not promise: {report.linearizable}; {report.message}")
+
+
 @click.command("cap")
 @click.option("--seconds", default=2.5, show_default=True, help="How long the partition lasts.")
 @click.option("-o", "--output", "output", default="", help="json for data.")
 @command
 async def cap_command(seconds: float, output: str, cluster: str) -> int:
-    """Cut the store leader's machine from the others, ask on both sides, heal, and judge."""
+    """Cut the store leader's machine from the others, ask on both sides, heal, and judge by the engine's promises."""
     async with Session(cluster) as session:
         names = members(session.spec)
         if len(names) < 3:
             raise UsageError(f"{len(names)} members have no majority to lose", place="cap", remedy="3 or more")
         hosts = {h["name"]: h["machine"] for h in (await session.world.status())["hosts"].values()}
-        setup = Setup(names, {m: hosts[m] for m in names}, seconds, keepalive=session.spec.timing.watch_keepalive)
+        keepalive, engine = session.spec.timing.watch_keepalive, session.spec.engine
+        setup = Setup(names, {m: hosts[m] for m in names}, seconds, keepalive=keepalive, engine=engine)
         report = await run_cap(session.world, setup)
     if output == "json":
         print(out.to_json(report.data()))
     else:
-        print(f"{','.join(report.minority)} | {','.join(report.majority)}: {report.leader} led\n")
-        print(ledger_table(report))
-        seconds_text = "-" if report.new_leader_seconds is None else f"{report.new_leader_seconds:.2f} s"
-        print(f"\nnew leader {report.new_leader or 'none'} after {seconds_text}; {report.message}")
+        print_report(report)
         for problem in report.problems():
             print(f"FAILED: {problem}")
     return 1 if report.problems() else 0

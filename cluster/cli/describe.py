@@ -165,7 +165,7 @@ def _node(obj: Object) -> list[Section]:
 
 def _words(name: str) -> str:
     """ "Kernel Version" of kernelVersion."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name[:1].upper() + name[1:])
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name[:1].upper() + name[1:]).replace("Os ", "OS ")
 
 
 def _selector(spec: Object) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 import zlib
 from dataclasses import asdict
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cluster.addresses import machine_ip
+from cluster.api.meta import name_of, parse_time
 from cluster.cli import output as out
 from cluster.cli.roles import store_leader
-from cluster.cli.session import CLIENT_MACHINE, Session, command, folder
+from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec
 from cluster.config import ENGINES, PROFILES, ClusterSpec
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.assembly import nodes_ready
@@ -47,7 +50,7 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
 
 async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:
     """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails."""
-    world = launch(where, proc_config(spec))
+    world = _launch(spec, where)
     try:
         (where / "cluster.json").write_text(json.dumps(asdict(spec), indent=1))
         placed = placements(spec, folders(where, world))
@@ -57,6 +60,17 @@ async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list
         down(where)
         raise
     return world, placed
+
+
+def _launch(spec: ClusterSpec, where: Path) -> ProcWorld:
+    """The tree without hosts; a folder that had to be made for it goes if that fails."""
+    new = not where.exists()
+    try:
+        return launch(where, proc_config(spec))
+    except UsageError:
+        if new:
+            shutil.rmtree(where, ignore_errors=True)
+        raise
 
 
 def folders(where: Path, world: ProcWorld) -> Folders:
@@ -72,6 +86,18 @@ async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMI
         raise UsageError(str(error), remedy=logs, status=1) from None
 
 
+async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: float = BOOT_LIMIT) -> None:
+    """Until the nodes that are stored from an earlier life have a lease of this one: their Ready is as old."""
+    client = await session.client()
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        leases = {name_of(o): o for o in (await client.list("Lease", "kube-node-lease"))["items"]}
+        known = [leases[node] for node in nodes if node in leases]
+        if all(parse_time(lease["spec"].get("renewTime") or "1970-01-01T00:00:00Z") >= stamp for lease in known):
+            return
+        await asyncio.sleep(0.05)
+
+
 @click.command("up")
 @click.option("--masters", type=int, default=3, show_default=True)
 @click.option("--workers", type=int, default=3, show_default=True)
@@ -85,14 +111,17 @@ async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMI
 @command
 async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int:
     """Start a cluster and wait until its nodes are Ready."""
-    began = time.monotonic()
+    began, stamp = time.monotonic(), time.time()
     where = folder(cluster)
-    spec = make_spec(where, **flags)
+    context = click.get_current_context()
+    given = [k for k in flags if context.get_parameter_source(k) is not ParameterSource.DEFAULT]
+    spec = make_spec(where, **as_before(where, flags, given))
     world, placed = await start_cluster(spec, where)
     started = time.monotonic()
     await world.close()
     async with Session(cluster) as session:
         if wait:
+            await wait_renewed(session, workers(spec), stamp)
             await wait_ready(session, workers(spec))
     ready = time.monotonic()
     report = {
@@ -110,6 +139,23 @@ async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int
             f"in {started - began:.2f} s" + (f", all nodes Ready in {ready - began:.2f} s" if wait else "")
         )
     return 0
+
+
+FIXED = {"masters": "--masters", "engine": "--store", "subnet": "--subnet"}
+"""What stored data depends on: members, their engine, and the addresses that objects hold."""
+
+
+def as_before(where: Path, flags: dict[str, Any], given: list[str]) -> dict[str, Any]:
+    """The flags of a cluster that was down: what was not given is as it was. UsageError for what cannot change."""
+    if not (where / "cluster.json").exists():
+        return flags
+    old = load_spec(where)
+    before = {**asdict(old), "zones": ",".join(old.zones)}
+    for name, option in FIXED.items():
+        if name in given and flags[name] != before[name]:
+            remedy = "`down --wipe` first, or another --name"
+            raise UsageError(f"cluster {where.name!r} has {before[name]}", place=option, remedy=remedy)
+    return {name: value if name in given else before[name] for name, value in flags.items()}
 
 
 def make_spec(where: Path, **flags: Any) -> ClusterSpec:
@@ -162,6 +208,10 @@ async def down_command(cluster: str, wipe: bool) -> int:
     return 0
 
 
+def _megabytes(octets: int) -> str:
+    return f"{octets / 1e6:.0f} MB" if octets else "-"
+
+
 @click.command("status")
 @click.option("-o", "--output", "output", default="", help="json for data.")
 @command
@@ -178,8 +228,8 @@ async def status_command(cluster: str, output: str) -> int:
         print(out.to_json(status))
         return 0
     rows = [
-        [h["machine"], h["name"], str(h["pid"] or "-"), str(h["boot"]), h["state"], f"{h['rss'] / 1e6:.0f} MB"]
-        for h in status["hosts"]
+        [h["machine"], h["name"], str(h["pid"] or "-"), str(h["boot"]), h["state"], _megabytes(h["rss"])]
+        for h in sorted(status["hosts"], key=lambda h: (h["machine"], h["name"]))
     ]
     print(out.render_table(["MACHINE", "HOST", "PID", "BOOT", "STATE", "RSS"], rows))
     print(f"\nstore leader: {status['leader'] or 'none'}; faults in force: {len(status['rules'])}")

@@ -186,7 +186,7 @@ async def apply_command(files: tuple[str, ...], namespace: str, dry_run: str, ou
 
 
 @click.command("create")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="KIND [NAME...]")
 @file_option
 @namespace_options
 @click.option("--image", default="")
@@ -224,7 +224,7 @@ async def create_command(
 
 
 @click.command("delete")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="KIND [NAME...]")
 @file_option
 @namespace_options
 @click.option("-l", "--selector", "labels", default="")
@@ -299,7 +299,7 @@ async def wait_gone(client: Client, kind: Kind, name: str, where: str, uid: str)
 
 
 @click.command("label")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="KIND [NAME...]")
 @namespace_options
 @click.option("--overwrite", is_flag=True)
 @click.option("-l", "--selector", "selector", default="")

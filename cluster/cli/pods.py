@@ -40,10 +40,10 @@ async def find_pods(client: Client, word: str, namespace: str) -> list[Object]:
     return sorted(pods, key=lambda p: p.get("status", {}).get("phase") != "Running")
 
 
-async def find_pod(client: Client, word: str, namespace: str) -> Object:
+async def find_pod(client: Client, word: str, namespace: str, *, silent: bool = False) -> Object:
     """One of `find_pods`; says which if there was a choice."""
     pods = await find_pods(client, word, namespace)
-    if len(pods) > 1:
+    if len(pods) > 1 and not silent:
         print(f"Found {len(pods)} pods, using pod/{name_of(pods[0])}", file=sys.stderr)
     return pods[0]
 
@@ -169,7 +169,7 @@ async def exec_command(
         print("exec has no standard input or terminal yet: -i and -t do nothing", file=sys.stderr)
     timeout = duration(flags["timeout"])
     async with Session(cluster) as session:
-        found = await find_pod(await session.client(), pod, namespace)
+        found = await find_pod(await session.client(), pod, namespace, silent=True)
         answer = await _execute(session, found, container_of(found, container), argv, timeout)
     _write(_bytes(answer["stdout"]))
     _write(_bytes(answer["stderr"]), error=True)

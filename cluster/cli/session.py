@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from functools import wraps
 from pathlib import Path
@@ -19,9 +19,9 @@ import click
 
 from cluster.client.client import Client
 from cluster.config import ClusterSpec, parse
-from cluster.errors import UsageError
+from cluster.errors import StatusError, UsageError
 from cluster.rpc import Rpc
-from cluster.topology import apiservers
+from cluster.topology import apiservers, members
 from cluster.world.proc.world import ProcWorld
 
 STATE = ".capstan"
@@ -30,6 +30,8 @@ CLIENT_MACHINE = "client"
 
 PATIENCE = 5.0
 """Seconds for one answer of an apiserver."""
+ANSWER = 0.3
+"""Seconds that a member of the store has to say whom it follows."""
 
 ANEW = "`launch.py down --wipe` and `up` begin anew"
 
@@ -93,16 +95,38 @@ class Session:
         return self._rpc
 
     async def client(self) -> Client:
-        """Of the apiservers whose processes run, as a load balancer would know; UsageError when none does."""
+        """Of the apiservers that a load balancer's health check would let through, the healthiest first; UsageError
+        when none runs. This command sits outside of the cluster: it may as well ask one that can answer."""
         if self._client is None:
-            hosts = await self.world.call("hosts")
-            running = [a for a in apiservers(self.spec) if hosts.get(a, {}).get("state") == "running"]
-            if not running:
-                raise UsageError(
-                    "no apiserver runs", place=self.name, remedy="`launch.py restart apiserver-0`", status=1
-                )
-            self._client = Client(await self.rpc(), running, timeout=PATIENCE, user="admin")
+            self._client = Client(await self.rpc(), await self._servers(), timeout=PATIENCE, user="admin")
         return self._client
+
+    async def _servers(self) -> list[str]:
+        status = await self.world.status()
+        hosts = status["hosts"]
+        running = [a for a in apiservers(self.spec) if hosts.get(a, {}).get("state") == "running"]
+        if not running:
+            remedy = "`launch.py restart apiserver-0`"
+            raise UsageError("no apiserver runs", place=self.name, remedy=remedy, status=1)
+        if len(running) == 1 or not status["rules"]:
+            return running
+        led = await asyncio.gather(*(self._sees_leader(hosts, hosts[a]["machine"]) for a in running))
+        return [a for a, sees in zip(running, led, strict=True) if sees] + [
+            a for a, sees in zip(running, led, strict=True) if not sees
+        ]
+
+    async def _sees_leader(self, hosts: Mapping[str, Any], machine: str) -> bool:
+        """Whether the store's member on that machine knows a leader; one that is cut off from a majority does not."""
+        from store.client import StoreClient
+
+        names = members(self.spec)
+        here = next((m for m in names if m in hosts and hosts[m]["machine"] == machine), None)
+        if here is None or hosts[here]["state"] != "running":
+            return False
+        try:
+            return bool((await StoreClient(await self.rpc(), names).status(here, timeout=ANSWER)).leader)
+        except StatusError:
+            return False
 
     async def must_run(self, host: str) -> None:
         """UsageError when `host` cannot answer: better than waiting for it."""

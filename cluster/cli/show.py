@@ -42,7 +42,7 @@ class View:
 
 
 @click.command("get")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="KIND [NAME...]")
 @namespace_options
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True)
 @click.option("-l", "--selector", "labels", default="")
@@ -245,7 +245,7 @@ def _print_change(kind: Kind, obj: Object, view: View, seen: Seen) -> None:
 
 
 @click.command("describe")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="KIND [NAME...]")
 @namespace_options
 @click.option("-A", "--all-namespaces", "everywhere", is_flag=True)
 @click.option("-l", "--selector", "labels", default="")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
@@ -26,6 +26,7 @@ from cluster.wire import unpack
 from cluster.world.host import Address
 
 Object = dict[str, Any]
+Fence = Callable[[], str]
 
 MOVE_ON = frozenset({"Timeout", "StreamBroken", "ServiceUnavailable"})
 """Errors after which the next apiserver is used."""
@@ -101,6 +102,8 @@ class Client:
         self.timeout = timeout
         self.user = user
         self.servers = Servers(apiservers)
+        self.fence: Fence | None = None
+        """Why nothing may be written now, "" if it may; asked right before each request that writes."""
         self._recorder: EventRecorder | None = None
 
     @property
@@ -112,6 +115,7 @@ class Client:
         """The same client with another patience; both move on together."""
         other = Client(self.rpc, self.servers.names, timeout=seconds, user=self.user)
         other.servers = self.servers
+        other.fence = self.fence
         return other
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,6 +241,8 @@ class Client:
         end = loop.time() + self.timeout * (count if read else 1)
         pause, tries = FIRST_PAUSE, 0
         while True:
+            if not read and self.fence is not None and (why := self.fence()):
+                raise StatusError("ServiceUnavailable", why)
             server = self.servers.current
             patience = min(self.timeout, end - loop.time())
             try:

@@ -7,6 +7,8 @@ The rules are pure (`Candidate`), `lead` is the shell that carries them out. Mus
     Rule 2: who leads stops `leader_renew_deadline` seconds after it sent its last renewal that succeeded. Since
             that is shorter than `leader_lease`, it has stopped before another may start.
     Rule 3: every write of the Lease is conditional on the resourceVersion that was read.
+    Rule 4: whatever else is written through the client given to `lead` is refused before it is sent, unless rule 2
+            still allows it at that moment: who wakes from a pause must not write before the loop gets to cancel it.
 
 A clock that runs slow by more than the ratio of the two times breaks rule 2, as it does in Kubernetes.
 """
@@ -95,7 +97,9 @@ def _record(lease: Object | None) -> Any:
 
 async def lead(client: Client, host: Host, name: str, timing: Timing, work: Callable[[], Awaitable[None]]) -> None:
     """For ever: wait for the lead, run `work`, cancel it when the lead is lost. If `work` returns or raises, the Lease
-    is given back and so does this. The journal gets "role" {"name", "role": leader or standby, "holder"}."""
+    is given back and so does this. The journal gets "role" {"name", "role": leader or standby, "holder"}.
+
+    `client` is fenced from now on (rule 4): one that writes other things too needs a client of its own for them."""
     await Elector(client, host, name, timing).run(work)
 
 
@@ -105,9 +109,17 @@ class Elector:
     def __init__(self, client: Client, host: Host, name: str, timing: Timing) -> None:
         self.candidate = Candidate(host.name, timing.leader_lease, timing.leader_renew_deadline)
         self._client = client.with_timeout(timing.leader_renew_deadline / 3)
+        self._client.fence = None
         self._host = host
         self._name = name
         self._timing = timing
+        client.fence = self._fence
+
+    def _fence(self) -> str:
+        # Not the loop's time, which some loops take once a turn: the pause may have been in this turn.
+        if self._host.clock.monotonic() < self.candidate.expires():
+            return ""
+        return f"{self._host.name} does not lead {self._name} (any more): nothing was sent"
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -84,7 +84,14 @@ class Carrier:
         """Returns when all of it is done; Stopped otherwise."""
         # An object that this plan has written itself is not somebody else's change.
         chain: dict[tuple[str, str], tuple[str, str]] = {}
+        held: Stopped | None = None
         for batch in steps(plan.actions):
+            if isinstance(batch[0].action, Purge):
+                # One kind that takes its time does not hold up the others, only what comes after them all.
+                held = await self._purge(batch[0].action) or held
+                continue
+            if held is not None:
+                break
             if len(batch) == 1:
                 await self._step(batch[0], chain)
                 continue
@@ -97,6 +104,8 @@ class Carrier:
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
+        if held is not None:
+            raise held
 
     async def _step(self, step: _Step, chain: dict[tuple[str, str], tuple[str, str]]) -> None:
         action = step.action
@@ -104,9 +113,7 @@ class Carrier:
             self._emit(action)
         elif isinstance(action, Verify):
             await self._verify(action)
-        elif isinstance(action, Purge):
-            await self._purge(action)
-        else:
+        elif not isinstance(action, Purge):
             await self._write(action, chain)
         for event in step.events:
             self._emit(event)
@@ -165,7 +172,8 @@ class Carrier:
             message = f"{action.kind} {action.namespace}/{action.name} is not {action.expect}: the cache lags"
             raise Stopped(Failure("verify", action.kind, "Conflict", message), None)
 
-    async def _purge(self, action: Purge) -> None:
+    async def _purge(self, action: Purge) -> Stopped | None:
+        """What there is to wait for, None if there was nothing."""
         try:
             found = (await self._client.list(action.kind, action.namespace))["items"]
             for obj in found:
@@ -178,7 +186,8 @@ class Carrier:
             raise Stopped(Failure("delete", action.kind, error.reason, error.message), error) from error
         if found:
             message = f"{len(found)} of {action.kind} in {action.namespace} are on their way out"
-            raise Stopped(Failure("verify", action.kind, "Conflict", message), None)
+            return Stopped(Failure("verify", action.kind, "Conflict", message), None)
+        return None
 
 
 def _agrees(action: Verify, live: Object | None) -> bool:

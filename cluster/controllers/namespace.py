@@ -22,7 +22,7 @@ CONTENT = (
 
 
 def reconcile(view: View, key: str, ctx: Context) -> Plan:
-    """Kind by kind; what stops at a kind that is not empty yet begins again when something of it is gone."""
+    """All kinds at once; when something that was still there is gone, it is looked at again."""
     namespace = view.get("Namespace", "", key)
     if namespace is None or not meta.deleting(namespace):
         return DONE

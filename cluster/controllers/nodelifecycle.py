@@ -32,6 +32,10 @@ _NO_SCHEDULE = {
 }
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 _OURS = frozenset({*_NO_SCHEDULE.values(), UNSCHEDULABLE})
+SUSPECT = 0.75
+"""Share of the grace after which a node's silence counts in its zone's state: a zone whose nodes fell together is found
+node by node, and the first one found must not be evicted as if it were alone. (Kubernetes judges all nodes of one
+node_monitor_period together.)"""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,9 @@ class Watchman:
             heard.heartbeat = heard.heartbeat if heartbeat is None else heartbeat
         return heard
 
+    def suspects(self, grace: float, now: float) -> tuple[str, ...]:
+        return tuple(name for name, heard in self.heard.items() if now - heard.at > SUSPECT * grace)
+
 
 def observe(memory: Watchman, kind: str, old: Object | None, new: Object | None, monotonic: float) -> None:
     """A Lease was renewed, a node wrote its status, or a node is gone."""
@@ -96,7 +103,7 @@ def reconcile(view: View, key: str, ctx: Context) -> Plan:
     node = _judge(plan, node, lease, left, ctx)
     memory.zones.tell(key, views.node_zone(node), views.node_ready(node))
     _whole_cluster(plan, view, key, ctx)
-    _taint(plan, node, ctx)
+    _taint(plan, node, left, ctx)
     if left > 0:
         plan.again_after(left)
     return plan.build()
@@ -153,8 +160,9 @@ def _judge(plan: PlanBuilder, node: Object, lease: Object | None, left: float, c
 # ── taints ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _taint(plan: PlanBuilder, node: Object, ctx: Context) -> None:
-    """NoSchedule at once, as the conditions say; NoExecute when the zone's rate allows."""
+def _taint(plan: PlanBuilder, node: Object, left: float, ctx: Context) -> None:
+    """NoSchedule at once, as the conditions say; NoExecute when the zone's rate allows. `left`: of its grace; a node
+    that was found silent before may have it again (`_whole_cluster`)."""
     memory: Watchman = ctx.memory
     wanted = {(key, "NoSchedule") for key in _unschedulable(node)}
     held = {(t.get("key"), t.get("effect")) for t in views.taints(node)}
@@ -164,12 +172,13 @@ def _taint(plan: PlanBuilder, node: Object, ctx: Context) -> None:
     else:
         other = NOT_READY if execute == UNREACHABLE else UNREACHABLE
         if memory.zones.all_down:
-            pass
+            plan.again_after(ctx.timing.eviction_interval)  # nothing of its own may tell that another is back
         elif (execute, "NoExecute") in held or (other, "NoExecute") in held:
             # From not ready to unreachable, or back: its pods' time is running already.
             memory.zones.settled(meta.name_of(node))
             wanted.add((execute, "NoExecute"))
-        else:
+        elif execute == NOT_READY or left <= 0:
+            memory.zones.suspects = memory.suspects(ctx.timing.node_monitor_grace, ctx.monotonic)
             place = (meta.name_of(node), views.node_zone(node))
             wait = memory.zones.take(*place, ctx.timing.eviction_interval, ctx.monotonic)
             if wait == 0.0:

@@ -75,7 +75,8 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Delete everything of a kind that a live list of the namespace shows; go on only if it showed nothing."""
+    """Delete everything of a kind that a live list of the namespace shows. Purges go on with the next, what comes after
+    them is done only if none has shown anything."""
 
     kind: str
     namespace: str

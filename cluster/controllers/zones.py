@@ -42,6 +42,9 @@ class Zones:
     last: dict[str, float] = field(default_factory=dict)
     granted: dict[str, bool] = field(default_factory=dict)
     """Nodes whose eviction may begin, but has not been seen to have."""
+    suspects: tuple[str, ...] = ()
+    """Nodes that are about to be found silent. Those that fall together are found one after the other: how fast
+    evictions may be is asked as if all of them were found."""
 
     def tell(self, node: str, zone: str, ready: bool) -> None:
         self.forget(node)
@@ -56,9 +59,6 @@ class Zones:
             if self.counts[zone] == [0, 0]:
                 del self.counts[zone]
 
-    def state(self, zone: str) -> ZoneState:
-        return zone_state(*self.counts.get(zone, (0, 0)))
-
     @property
     def all_down(self) -> bool:
         """No node anywhere is ready: then it is the master that is cut off, and nothing is evicted."""
@@ -66,11 +66,22 @@ class Zones:
 
     def interval(self, zone: str, normal: float) -> float | None:
         """Seconds between two nodes' evictions in the zone; None: none for now. `normal`: in a healthy zone."""
-        if self.all_down:
+        counts = self._expected()
+        if counts and all(zone_state(*count) is ZoneState.FULL for count in counts.values()):
             return None
-        if self.state(zone) is ZoneState.PARTIAL:
+        if zone_state(*counts.get(zone, (0, 0))) is ZoneState.PARTIAL:
             return normal * SECONDARY if len(self.nodes) > LARGE_CLUSTER else None
         return normal
+
+    def _expected(self) -> dict[str, list[int]]:
+        """`counts`, with suspects as not ready."""
+        counts = {zone: list(count) for zone, count in self.counts.items()}
+        for node in self.suspects:
+            zone, ready = self.nodes.get(node, ("", False))
+            if ready:
+                counts[zone][0] -= 1
+                counts[zone][1] += 1
+        return counts
 
     def take(self, node: str, zone: str, normal: float, now: float) -> float | None:
         """0.0: the node's eviction may begin now, and counts once however often it is asked for until `settled`.

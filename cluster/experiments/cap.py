@@ -1,7 +1,9 @@
 """The CAP experiment: two sides, one register, v0 and v1, and what each side may still say.
 
-In either world. The store leader's machine is cut from the others; clients sit on both sides and go on asking; then the
-network heals. Must not print: the report is data.
+In either world. The store leader's machine (with an engine that has no leader: the first member's) is cut from the
+others; clients sit on both sides and go on asking; then the network heals. What is expected depends on what the engine
+promises: consistency (the minority refuses) or availability (both sides answer, and the report names what was lost).
+Must not print: the report is data.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from store.client import MemberStatus, StoreClient
 
 KEY = b"/experiments/cap/register"
 NAME = "register"
+AVAILABLE = ("eventual",)
+"""Engines that promise to answer on both sides."""
 TIMEOUT = 0.6
 """Seconds that a client waits for an answer: less than the partition lasts, more than an election takes."""
 
@@ -36,11 +40,14 @@ class Setup:
     seconds: float = 2.5
     pause: float = 0.05
     keepalive: float = 0.5
+    engine: str = "raft"
 
 
 @dataclass(slots=True)
 class CapReport:
+    engine: str = "raft"
     leader: Address = ""
+    """Whose machine was cut off."""
     minority: tuple[str, ...] = ()
     majority: tuple[str, ...] = ()
     partition_seconds: float = 0.0
@@ -62,18 +69,40 @@ class CapReport:
     """What the minority's replica last said during the partition."""
     linearizable: str = "unknown"
     message: str = ""
+    lost: list[str] = field(default_factory=list)
+    """Values whose write was acknowledged during the partition, on the side whose writes did not survive it."""
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
+    """What the store itself says about that, as all its replicas together know it: key, stamp, lost_to, writes."""
     history: tuple[Operation, ...] = ()
 
     def problems(self) -> list[str]:
-        """Which expectations of a consistent store do not hold; empty if all do."""
-        rows = {(r.side, r.what): r for r in self.rows}
-        found = []
-        nothing = Row("", "", 0, 0, 0, 0, 0)
-        minority_write = rows.get(("minority", "write"), nothing)
-        minority_read = rows.get(("minority", "linearizable read"), nothing)
-        minority_any = rows.get(("minority", "serializable read"), nothing)
-        majority_write = rows.get(("majority", "write"), nothing)
-        checks = (
+        """Which expectations of the engine do not hold; empty if all do."""
+        checks = self._available() if self.engine in AVAILABLE else self._consistent()
+        return [problem for holds, problem in checks if not holds]
+
+    def _row(self, side: str, what: str) -> Row:
+        return next((r for r in self.rows if (r.side, r.what) == (side, what)), Row(side, what, 0, 0, 0, 0, 0))
+
+    def _available(self) -> list[tuple[Any, str]]:
+        """Nothing is said about linearizability: the verdict is in the report, and hardly ever is good."""
+        kinds = ("write", "linearizable read", "serializable read")
+        asked = [(row, self._row(*row)) for row in ((s, k) for s in ("minority", "majority") for k in kinds)]
+        named = sum(conflict["writes"] for conflict in self.conflicts)
+        return [
+            *(
+                (row.tried and row.answered == row.tried, f"not every {k} was answered on the {s}'s side")
+                for (s, k), row in asked
+            ),
+            (self.heal_seconds is not None, "the replicas did not become equal after healing"),
+            (named >= len(self.lost), f"{len(self.lost)} acknowledged writes were lost, the store names {named}"),
+        ]
+
+    def _consistent(self) -> list[tuple[Any, str]]:
+        minority_write = self._row("minority", "write")
+        minority_read = self._row("minority", "linearizable read")
+        minority_any = self._row("minority", "serializable read")
+        majority_write = self._row("majority", "write")
+        return [
             (minority_write.tried and not minority_write.answered, "a write was acknowledged on the minority's side"),
             (minority_read.tried and not minority_read.answered, "a linearizable read was answered by the minority"),
             (minority_any.stale, "no serializable read on the minority's side was stale"),
@@ -81,11 +110,7 @@ class CapReport:
             (self.new_leader and self.new_leader != self.leader, "the majority elected no leader"),
             (self.heal_seconds is not None, "the replicas did not agree after healing"),
             (self.linearizable == "ok", f"the history is not linearizable: {self.message}"),
-        )
-        for holds, problem in checks:
-            if not holds:
-                found.append(problem)
-        return found
+        ]
 
     def data(self) -> dict[str, Any]:
         names = [f for f in self.__slots__ if f not in ("rows", "history")]
@@ -164,7 +189,7 @@ async def run_cap(world: World, setup: Setup) -> CapReport:
     """The whole story. Heals what it cut, however it ends."""
     scout = await world.join("cap-scout", "client")
     store = StoreClient(Rpc(scout, keepalive=setup.keepalive), setup.members)
-    report = CapReport()
+    report = CapReport(engine=setup.engine)
     try:
         status = await _settled(store, setup)
         report.leader = status.name
@@ -177,6 +202,7 @@ async def run_cap(world: World, setup: Setup) -> CapReport:
     report.linearizable, report.message = _judge(report.history)
     during = [o for o in report.history if report.cut_from <= o.start < report.cut_until]
     report.rows = ledger(during, report.values)
+    report.lost = _lost(during, report.history)
     answers = [o for o in during if (o.site, o.mode, o.outcome) == ("minority", "serializable", "ok")]
     report.serializable_on_minority = str(answers[-1].result) if answers else ""
     return report
@@ -185,10 +211,20 @@ async def run_cap(world: World, setup: Setup) -> CapReport:
 async def _settled(store: StoreClient, setup: Setup) -> MemberStatus:
     async with asyncio.timeout(10):
         while True:
-            status = await leader_of(store, setup.members)
+            status = await _cut_off_best(store, setup)
             if status is not None:
                 return status
             await asyncio.sleep(setup.pause)
+
+
+async def _cut_off_best(store: StoreClient, setup: Setup) -> MemberStatus | None:
+    """Whose isolation shows most."""
+    if setup.engine not in AVAILABLE:
+        return await leader_of(store, setup.members)
+    try:
+        return await store.status(setup.members[0], timeout=0.2)
+    except StatusError:
+        return None
 
 
 def _seat_client(rpc: Rpc, setup: Setup, near: str) -> StoreClient:
@@ -243,8 +279,30 @@ async def _cut(
     report.replicas = await _agreed(scout, setup.members)
     if len(set(report.replicas.values())) == 1 and len(report.replicas) == len(setup.members):
         report.heal_seconds = world.time() - healed
+    if setup.engine in AVAILABLE:
+        report.conflicts = await _conflicts(scout, setup.members)
     for side in sides.values():
         await side.read("linearizable")
+
+
+async def _conflicts(scout: StoreClient, members: Sequence[Address]) -> list[dict[str, Any]]:
+    """The register's lost writes, each once: a conflict is met by more than one replica."""
+    found: dict[Any, dict[str, Any]] = {}
+    for member in members:
+        for lost in (await scout.conflicts(member, timeout=2.0)).lost:
+            if lost.key == KEY:
+                row = {"key": KEY.decode(), "stamp": lost.stamp, "lost_to": lost.lost_to, "writes": lost.writes}
+                found[lost.stamp] = max(row, found.get(lost.stamp, row), key=lambda r: int(r["writes"]))
+    return [found[stamp] for stamp in sorted(found)]
+
+
+def _lost(during: Sequence[Operation], history: Sequence[Operation]) -> list[str]:
+    """The acknowledged values of the side from which the surviving value does not come."""
+    acknowledged = [o for o in during if o.kind == "write" and o.outcome == "ok"]
+    reads = [o for o in history if o.kind == "read" and o.outcome == "ok"]
+    final = reads[-1].result if reads else None
+    winner = next((o.site for o in history if o.kind == "write" and o.value == final), "")
+    return [str(o.value) for o in acknowledged if o.site != winner]
 
 
 def _counter(side: str, values: list[str]) -> Callable[[], str]:

@@ -1,6 +1,6 @@
 """The seam between the cluster and whatever keeps its key space: an engine is a component and a client for it.
 
-Must not choose: `launch` asks for an engine by its name in the cluster's spec. One engine so far, `raft`.
+Must not choose: `launch` asks for an engine by its name in the cluster's spec. What each promises: docs/engines.md.
 """
 
 from __future__ import annotations
@@ -69,7 +69,22 @@ class RaftEngine:
         return StoreClient(rpc, members, prefer=prefer)
 
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (RaftEngine(),)}
+@dataclass(frozen=True, slots=True)
+class EventualEngine:
+    """Ours: available under partition (AP). The same client; each replica has revisions of its own, so whoever goes
+    by revisions must stay with one replica: give it that one only."""
+
+    name: str = "eventual"
+    target: str = "store.engines.eventual.member:run"
+
+    def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:
+        return {"members": list(members), "keepalive": timing.watch_keepalive}
+
+    def client(self, rpc: Rpc, members: Sequence[Address], prefer: Address | None) -> KeySpace:
+        return StoreClient(rpc, members, prefer=prefer)
+
+
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (RaftEngine(), EventualEngine())}
 
 
 def engine(name: str) -> Engine:

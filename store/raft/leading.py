@@ -84,7 +84,10 @@ def tick(state: State) -> None:
 
 def heartbeat_at(state: State) -> float:
     """Who is due already is not counted: it is sent something as soon as `sends` is asked."""
-    first = min((follower.sent for follower in state.followers.values() if not follower.due), default=inf)
+    first = inf
+    for follower in state.followers.values():
+        if not follower.due and follower.sent < first:
+            first = follower.sent
     return first + state.config.heartbeat_seconds
 
 
@@ -98,7 +101,8 @@ def sending_snapshot(state: State) -> bool:
 
 
 def deadline(state: State) -> float:
-    return min(heartbeat_at(state), state.transfer.until if state.transfer else inf)
+    at, transfer = heartbeat_at(state), state.transfer
+    return at if transfer is None else min(at, transfer.until)
 
 
 def sends(state: State) -> list[Message]:
@@ -126,7 +130,7 @@ def sends(state: State) -> list[Message]:
 def _send_entries(state: State, follower: Progress, out: list[Message], batches: dict[int, tuple[Entry, ...]]) -> None:
     """`batches` shares the very same tuples between followers, so that a codec may encode them once."""
     log, config = state.log, state.config
-    if log.term(follower.next - 1) is None:
+    if not log.first <= follower.next <= log.last + 1:
         follower.need_snapshot()
         return
     news = False
@@ -139,8 +143,11 @@ def _send_entries(state: State, follower: Progress, out: list[Message], batches:
         news = True
         if follower.pace is Pace.PROBE:
             break
-    untold = follower.pace is Pace.REPLICATE and follower.commit_sent < min(log.commit, follower.next - 1)
-    if not news and (follower.due or untold or follower.round_sent < state.reads.round):
+    if news:
+        return
+    told = follower.commit_sent
+    untold = told < log.commit and told < follower.next - 1 and follower.pace is Pace.REPLICATE
+    if untold or follower.due or follower.round_sent < state.reads.round:
         out.append(_append(state, follower, follower.next - 1, ()))
 
 
@@ -245,9 +252,9 @@ def hand_over(state: State) -> None:
 
 def advance_commit(state: State) -> None:
     """Count replicas, but only of entries of this term (3.6.2); then let a configuration take its next step."""
-    if state.role is not Role.LEADER:
-        return
     log = state.log
+    if state.role is not Role.LEADER or log.commit == log.last:
+        return
     matches = {name: follower.match for name, follower in state.followers.items()}
     matches[state.id] = log.stable
     index = agreed(state.configuration, matches, 0)

@@ -30,16 +30,13 @@ class Log:
         for expected, entry in enumerate(self.entries, self.first):
             if entry.index != expected:
                 raise InvariantViolation(f"stored log: entry {entry.index} where {expected} is due")
+        self.last = self.first + len(self.entries) - 1
+        """Index of the last entry, or of the compaction when there is none: asked all the time, so it is kept."""
         self.stable = self._handed = self.last
         if commit > self.last:
             raise InvariantViolation(f"stored log ends at {self.last}, but {commit} was committed and durable here")
         self.commit = max(snapshot.index, commit)
         self.applied = snapshot.index
-
-    @property
-    def last(self) -> int:
-        """Index of the last entry, or of the compaction when there is none."""
-        return self.first + len(self.entries) - 1
 
     @property
     def last_term(self) -> int:
@@ -48,11 +45,9 @@ class Log:
     def term(self, index: int) -> int | None:
         """None: compacted away, or not here yet. Before the first entry of all, at index 0, the term is 0."""
         place = index - self.first
-        if 0 <= place < len(self.entries):
-            return self.entries[place].term
-        if place == -1:
-            return self.base_term
-        return None
+        if place >= 0:
+            return self.entries[place].term if index <= self.last else None
+        return self.base_term if place == -1 else None
 
     def up_to_date(self, last_index: int, last_term: int) -> bool:
         """Is a log with that end at least as up-to-date as this one (3.6.1)?"""
@@ -72,6 +67,7 @@ class Log:
         if entries and entries[0].index != self.last + 1:
             raise InvariantViolation(f"appending entry {entries[0].index} after {self.last}")
         self.entries.extend(entries)
+        self.last += len(entries)
 
     def match(self, prev_index: int, prev_term: int, entries: Sequence[Entry]) -> Sequence[Entry] | None:
         """A leader's entries: None when the place before them does not match; else what was new here. An entry that
@@ -85,6 +81,7 @@ class Log:
             if new[0].index <= self.last:
                 self._cut(new[0].index)
             self.entries.extend(new)
+            self.last += len(new)
         return new
 
     def _matching(self, entries: Sequence[Entry]) -> int:
@@ -102,12 +99,13 @@ class Log:
         if index <= self.commit:
             raise InvariantViolation(f"cutting the log at {index}, but {self.commit} is committed")
         del self.entries[index - self.first :]
+        self.last = index - 1
         self.stable = min(self.stable, index - 1)
         self._handed = min(self._handed, index - 1)
 
     def between(self, low: int, high: int) -> list[Entry]:
         """Entries low..high, both included."""
-        return self.entries[low - self.first : high - self.first + 1]
+        return self.entries[low - self.first : high - self.first + 1] if low <= high else []
 
     def batch(self, low: int, most_bytes: int) -> tuple[Entry, ...]:
         """Entries from `low` on, at most so many bytes of data, but at least one if there is one."""
@@ -128,7 +126,7 @@ class Log:
     def hand_out(self) -> list[Entry]:
         """What is not durable yet, for the shell to write; settled() tells that it has."""
         self._handed = self.last
-        return self.between(self.stable + 1, self.last)
+        return self.entries[self.stable + 1 - self.first :] if self.stable < self.last else []
 
     def settled(self) -> None:
         """All that was handed out, and not cut since, is durable."""
@@ -155,4 +153,4 @@ class Log:
         self.snapshot = snapshot
         self.entries = []
         self.first, self.base_term = snapshot.index + 1, snapshot.term
-        self.stable = self._handed = self.commit = self.applied = snapshot.index
+        self.last = self.stable = self._handed = self.commit = self.applied = snapshot.index

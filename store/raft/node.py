@@ -97,9 +97,9 @@ class RoleChange:
     leader: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ready:
-    """What the shell must do, in this order: store `snapshot`, then `hard` and `entries`; send `early` (any time,
+    """Not frozen only because one is built per turn. What the shell must do, in this order: store `snapshot`, then `hard` and `entries`; send `early` (any time,
     also before or during the sync); sync if `must_sync`; send `messages`; install `snapshot`; apply `committed`;
     answer those `reads` whose index is applied (keep the others); `Node.advance`."""
 
@@ -273,17 +273,20 @@ class Node:
             return None
         # Never a commit beyond what was durable before: if the entries of this Ready were torn off in a crash, the hint
         # would bless what an earlier leader had put in their places.
-        hard = HardState(state.term, state.vote, min(log.commit, log.stable))
-        new_term = (hard.term, hard.vote) != (self._hard.term, self._hard.vote)
+        before, told = self._hard, self._told
+        commit = log.commit if log.commit < log.stable else log.stable
+        new_term = state.term != before.term or state.vote != before.vote
+        hard = HardState(state.term, state.vote, commit) if new_term or commit != before.commit else before
         messages: list[Message] = state.outbox
         if new_term:
             # Won with our own vote alone, which is not durable yet: after a crash we might lead this term again.
             messages, early = messages + early, []
         entries = log.hand_out()
         committed = log.between(log.applied + 1, log.commit)
-        told = RoleChange(state.role, state.term, state.leader)
+        if state.role is not told.role or state.term != told.term or state.leader != told.leader:
+            told = RoleChange(state.role, state.term, state.leader)
         ready = Ready(
-            hard=hard if hard != self._hard else None,
+            hard=hard if hard is not before else None,
             entries=entries,
             snapshot=state.received,
             early=tuple(early),
@@ -291,7 +294,7 @@ class Node:
             committed=committed,
             reads=tuple(state.answers),
             must_sync=bool(entries) or new_term or state.received is not None,
-            changed=told if told != self._told else None,
+            changed=told if told is not self._told else None,
             snapshot_wanted=state.snapshot_wanted,
         )
         news = ready.must_sync or early or messages or committed or state.answers
@@ -315,8 +318,9 @@ class Node:
             or state.received is not None
             or state.term != self._hard.term
             or state.vote != self._hard.vote
-            or told is None
-            or (state.role, state.term, state.leader) != (told.role, told.term, told.leader)
+            or state.role is not told.role
+            or state.term != told.term
+            or state.leader != told.leader
         )
 
     def advance(self, ready: Ready) -> None:

@@ -48,7 +48,7 @@ def outcome(configuration: Configuration, votes: Mapping[str, bool]) -> Outcome:
 def _agreed(voters: tuple[str, ...], values: Mapping[str, V], nothing: V) -> V:
     if not voters:
         return nothing
-    ranked = sorted((values.get(voter, nothing) for voter in voters), reverse=True)
+    ranked = sorted([values.get(voter, nothing) for voter in voters], reverse=True)
     return ranked[majority(len(voters)) - 1]
 
 

@@ -89,7 +89,7 @@ class State:
     def electable(self) -> bool:
         """A voter, or one whose removal is not known to be committed: until then nobody else may be able to win, if
         only the removed have the entry that removes them (4.2.2)."""
-        if self.configuration.votes(self.id):
+        if self.id in self.configurations.current.voters:
             return True
         return any(known.votes(self.id) for known in self.configurations.since(self.log.commit))
 

@@ -1,4 +1,4 @@
-"""What a watcher saw of a cluster: every event of some kinds in the order of revisions, and the objects as they now are.
+"""What a watcher saw of a cluster: each event of some kinds in the order of revisions, and the objects as they are.
 
 Must not write anything to the cluster, and must not know stories.
 """

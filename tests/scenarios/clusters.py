@@ -39,7 +39,6 @@ FOLLOWED = (
     "Endpoints",
     "EndpointSlice",
     "Event",
-    "Lease",
 )
 NGINX = {"app": "nginx"}
 
@@ -74,7 +73,8 @@ class Cluster:
         """What holds in every story."""
         pods = [{"type": e.type, "object": e.object} for e in self.chronicle.events if e.kind == "Pod"]
         found = [*one_leader_per_term(self.world.board.records), *bound_once(pods), *one_daemon_pod_per_node(pods)]
-        assert not [str(v) for v in found] + self.chronicle.violations
+        problems = [*map(str, found), *self.chronicle.violations]
+        assert not problems, "\n".join(problems)
 
     # ── acting ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,9 +104,7 @@ class Cluster:
 
     async def set_image(self, kind: str, name: str, container: str, image: str, namespace: str = "default") -> None:
         containers = [{"name": container, "image": image}]
-        await self.patch(
-            kind, name, {"spec": {"template": {"spec": {"containers": containers}}}}, namespace=namespace
-        )
+        await self.patch(kind, name, {"spec": {"template": {"spec": {"containers": containers}}}}, namespace=namespace)
 
     async def insist(self, action: Callable[[], Awaitable[Any]]) -> Any:
         """Again and again, while the cluster says that it cannot now."""
@@ -192,9 +190,13 @@ class Cluster:
     def placed(self, labels: Mapping[str, str] = NGINX) -> list[str]:
         return sorted(pod_node(pod) for pod in self.pods(labels))
 
-    def holder(self, lease: str) -> str:
+    async def lease(self, name: str, namespace: str = "kube-system") -> Object:
+        """Leases change all the time, so the chronicle does not follow them."""
+        return dict(await self.insist(lambda: self.client.get("Lease", name, namespace)))
+
+    async def holder(self, lease: str) -> str:
         """Who leads by this Lease ("kube-controller-manager", "kube-scheduler")."""
-        return str(self.get("Lease", lease, "kube-system")["spec"]["holderIdentity"])
+        return str((await self.lease(lease))["spec"]["holderIdentity"])
 
     async def store_leader(self) -> str:
         for member in members(self.spec):

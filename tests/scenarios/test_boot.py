@@ -17,12 +17,12 @@ def test_boot(dice: int) -> None:
             assert ready is not None
             assert (ready["status"], ready["reason"]) == ("True", "KubeletReady")
         assert len(c.chronicle.kind("Node")) == 3
-        assert c.holder("kube-controller-manager").startswith("controller-manager-")
-        assert c.holder("kube-scheduler").startswith("scheduler-")
+        assert (await c.holder("kube-controller-manager")).startswith("controller-manager-")
+        assert (await c.holder("kube-scheduler")).startswith("scheduler-")
         assert (await c.store_leader()).startswith("store-")
         for name in ("kube-controller-manager", "kube-scheduler"):
             leaders = [r[2] for r in c.world.notes("role") if r[5].get("name") == name and r[5]["role"] == "leader"]
-            assert leaders == [c.holder(name)]
+            assert leaders == [await c.holder(name)]
         assert all(c.world.running(name) for name in c.world.hosts())
         assert len(c.world.hosts()) == 18
 

@@ -32,6 +32,8 @@ def one_container_a_node(c: Cluster) -> None:
     """A rule: no machine ever has two live containers of the set, whatever the API says."""
 
     def rule(kind: str, type: str, obj: Object) -> str:
+        if kind != "Pod":
+            return ""
         machines = [name for name in c.world.hosts() if name.startswith("kubelet-")]
         counts = {m: len(c.containers(f"worker-{m.rpartition('-')[2]}")) for m in machines}
         crowded = [m for m, n in counts.items() if n > 1]
@@ -52,7 +54,7 @@ def test_a_worker_that_joins_gets_one_and_one_that_leaves_loses_it() -> None:
         await c.until(lambda: complete(c, 3), "its pod is reclaimed")
         assert c.placed(AGENT) == THREE
         assert {uid_of(pod) for pod in c.pods(AGENT)} == stable
-        await asyncio.sleep(60.0)
+        await asyncio.sleep(20.0)
         assert {uid_of(pod) for pod in c.pods(AGENT)} == stable
         assert len(c.chronicle.kind("Node")) == 3
 
@@ -83,8 +85,7 @@ def test_a_rolling_update_takes_one_node_after_the_other() -> None:
         c.chronicle.rules.append(rule)
         before = {uid_of(pod) for pod in c.pods(AGENT)}
         await c.set_image("DaemonSet", "log-agent", "agent", "busybox:1.37", "kube-system")
-        # Its shell does not heed SIGTERM (it is in a loop), so each pod takes its whole grace period.
-        await c.until(lambda: complete(c, 3), "rolled out", within=200.0)
+        await c.until(lambda: complete(c, 3), "rolled out")
         assert not before & {uid_of(pod) for pod in c.pods(AGENT)}
         assert {pod["spec"]["containers"][0]["image"] for pod in c.pods(AGENT)} == {"busybox:1.37"}
         hashes = {labels_of(pod)["controller-revision-hash"] for pod in c.pods(AGENT)}
@@ -106,7 +107,7 @@ def test_a_silent_node_keeps_its_agent_and_a_tainted_one_loses_it() -> None:
         assert {uid_of(pod): pod_node(pod) for pod in c.pods(AGENT)} == before
         keep_out = [{"key": "dedicated", "value": "db", "effect": "NoExecute"}]
         await c.client.patch("Node", "worker-0", {"spec": {"taints": keep_out}})
-        await c.until(lambda: complete(c, 2), "its pod is gone", within=100.0)
+        await c.until(lambda: complete(c, 2), "its pod is gone")
         assert c.placed(AGENT) == ["worker-1", "worker-2"]
         await c.client.patch("Node", "worker-0", {"spec": {"taints": None}})
         await c.until(lambda: complete(c, 3), "and back")
@@ -121,7 +122,7 @@ def test_only_nodes_that_its_selector_names() -> None:
         await c.client.patch("Node", "worker-1", {"metadata": {"labels": {"disk": "ssd"}}})
         template = {"spec": {"nodeSelector": {"disk": "ssd"}}}
         await c.patch("DaemonSet", "log-agent", {"spec": {"template": template}}, namespace="kube-system")
-        await c.until(lambda: complete(c, 1) and c.placed(AGENT) == ["worker-1"], "only there", within=200.0)
+        await c.until(lambda: complete(c, 1) and c.placed(AGENT) == ["worker-1"], "only there")
         await c.client.patch("Node", "worker-2", {"metadata": {"labels": {"disk": "ssd"}}})
         await c.until(lambda: complete(c, 2) and c.placed(AGENT) == ["worker-1", "worker-2"], "there too")
 

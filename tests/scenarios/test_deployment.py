@@ -229,7 +229,9 @@ def test_pods_larger_than_any_node_wait_for_room() -> None:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "large", "namespace": "default", "labels": {"app": "large"}},
-            "spec": {"containers": [{"name": "main", "image": "busybox", "command": ["sleep", "1h"], "resources": large}]},
+            "spec": {
+                "containers": [{"name": "main", "image": "busybox", "command": ["sleep", "1h"], "resources": large}]
+            },
         }
         await c.client.create(pod)
         reason = "0/3 nodes are available: 3 Insufficient cpu."

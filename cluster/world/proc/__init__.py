@@ -10,5 +10,5 @@ Must not import components (they arrive as a `Spec`) nor the simulated world. Th
 Whatever root dies, by whatever signal, nothing survives it: the kernel kills by PDEATHSIG, the supervisor and the fork
 server kill on the end of their common socket. Where to look: `layout` (names of files), `control` (frames on every
 unix socket), `forkserver` and `containers`, `supervisor` and `service`, `child` with `network`, `bus`, `disk`, `host`,
-`journal`; `world` and `launch` are the door for everyone outside.
+`journal`; `seedling` for how it begins; `world` and `launch` are the door for everyone outside.
 """

@@ -1,6 +1,6 @@
-"""`python -m cluster.world.proc DIR CONFIG LOCK READY`: the root of a cluster's process tree.
+"""`python -m cluster.world.proc FD`: the root of a cluster's process tree.
 
-Must not be started by hand: `launch.launch` does, with the folder's lock (an fd) and a pipe to say that it is up.
+Must not be started by hand: `seedling.Seedling` does; over the socket FD it says which tree this is to be.
 Imports everything, forks once: the child is the supervisor, this process stays as the fork server.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-import json
 import os
 import socket
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 from cluster.config import parse
-from cluster.world.proc import child, forkserver, service
+from cluster.world.proc import child, forkserver, seedling, service
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.osprocess import call_me, many_files
 from cluster.world.proc.registry import ProcConfig
@@ -26,11 +25,9 @@ from cluster.world.proc.supervisor import Setting
 
 
 def main() -> None:
-    directory, text, lock, ready = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    for fd in (lock, ready):
-        os.set_inheritable(fd, False)
+    directory, data, lock, ready = seedling.wait(int(sys.argv[1]))
     layout = Layout.of(directory)
-    config = parse(ProcConfig, json.loads(text), place="proc")
+    config = parse(ProcConfig, data, place="proc")
     for module in config.preload:
         importlib.import_module(module)
     many_files()

@@ -5,11 +5,8 @@ Must not know what runs in the tree.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,12 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cluster
 from cluster.config import parse
 from cluster.errors import UsageError
 from cluster.world.proc.control import ask
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.registry import ProcConfig, default_address, is_free
+from cluster.world.proc.seedling import Seedling, seedlings
 from cluster.world.proc.world import ProcWorld
 
 PATIENCE = 30.0
@@ -61,25 +58,14 @@ def _check_ports(config: ProcConfig) -> None:
 
 
 def _start(layout: Layout, config: ProcConfig, lock: int) -> None:
-    root = str(Path(cluster.__file__).absolute().parent.parent)
-    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     ready, say_ready = os.pipe()
     log = layout.log("supervisor")
-    command = [sys.executable, "-m", "cluster.world.proc", str(layout.root), json.dumps(asdict(config))]
     with open(log, "ab") as out:
         begin = out.tell()
-        process = subprocess.Popen(
-            [*command, str(lock), str(say_ready)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            pass_fds=(lock, say_ready),
-            # Bytecode is written whatever the starter says: compiling all modules anew doubles the time to boot.
-            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""},
-            cwd=layout.root,
-        )
+        seedling = seedlings.pop() if seedlings else Seedling()
+        seedling.plant(layout.root, asdict(config), (lock, say_ready, out.fileno()))
     os.close(say_ready)
+    process = seedling.process
     with open(ready, "rb") as pipe:
         answer = pipe.read()
     if answer == b"up":

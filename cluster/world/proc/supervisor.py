@@ -76,12 +76,14 @@ class Supervisor:
         record.killed, record.failure, record.ending = False, "", ""
         record.ready, record.gone = loop.create_future(), loop.create_future()
         self._change(record, "starting")
+        # Before anything is awaited: hosts that are started at once then all stand in the first one's orders, and none
+        # has to be told of the others.
+        spread = self.directives.ship({"op": "peers", "set": self._entry(record), "gone": []})
         mine, its = socket.socketpair()
         protocol = FrameProtocol(lambda m: self.heard(member, m), lambda: member.release())
         member = Member(record, protocol)
         try:
             await loop.create_unix_connection(lambda: protocol, sock=mine)
-            spread = self.directives.ship({"op": "peers", "set": self._entry(record), "gone": []})
             member.acked, record.member = self.directives.version, member
             protocol.send({**self.orders(record), "target": record.target, "config": dict(record.config)})
             log = str(self.layout.log(record.name))

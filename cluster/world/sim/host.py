@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from cluster.wire import MAX_FRAME, pack, unpack
-from cluster.world.faults import PASS, Link, RuleSet
+from cluster.world.faults import Link, RuleSet
 from cluster.world.host import Address, Envelope, Host, Receiver
 from cluster.world.journal import DELIVER, DROP, SEND, Digest, Record
 from cluster.world.sim.disk import Platter, SimDisk
@@ -40,6 +40,8 @@ class Machine:
 
 Head = tuple[Address, str, int, float]
 """Destination, kind, correlation id, timeout."""
+Letter = tuple[Any, ...]
+"""A message under way: link, place, kind, sender's boot, id, correlation id, timeout, Lamport time, packed body."""
 
 
 class Boot(Owner):
@@ -67,7 +69,7 @@ class Place:
     """A scenario's own: its links have no latency, and it never crashes."""
     boots: int = 0
     boot: Boot | None = None
-    limbo: list[tuple[Any, ...]] = field(default_factory=list)
+    limbo: list[Letter] = field(default_factory=list)
     links: dict[Address, Wire] = field(default_factory=dict)
     watching: list[Callable[[], None]] = field(default_factory=list)
 
@@ -143,16 +145,20 @@ class Switchboard:
                 return id
             found = src.links[dst] = Wire(Link(src.name, src.machine.name, dst, place.machine.name), place)
         link, place = found.link, found.place
-        verdict = self.rules.verdict(link, kind, len(data), now, self.dice) if self.rules.rules else PASS
+        letter = (link, place, kind, boot.number, id, corr, timeout, lamport, data)
+        if not self.rules.rules:
+            found.last = when = max(now + self._travel(src, place), found.last)
+            self.loop.call_at(when, self._arrive, letter, context=self.network)
+            return id
+        verdict = self.rules.verdict(link, kind, len(data), now, self.dice)
         if not verdict.deliveries:
             self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, verdict.rule))
             return id
-        letter = (link, place, kind, boot.number, id, corr, timeout, lamport, data)
         for delay in verdict.deliveries:
             when = now + delay + self._travel(src, place)
             if not delay:
                 found.last = when = max(when, found.last)
-            self.loop.call_at(when, self._arrive, *letter, context=self.network)
+            self.loop.call_at(when, self._arrive, letter, context=self.network)
         return id
 
     def _travel(self, src: Place, dst: Place) -> float:
@@ -162,7 +168,7 @@ class Switchboard:
         seconds = low + (high - low) * self.dice.random()
         return seconds * 0.2 if src.machine is dst.machine else seconds
 
-    def _arrive(self, *letter: Any) -> None:
+    def _arrive(self, letter: Letter) -> None:
         link, place, kind, src_boot, id, corr, timeout, lamport, data = letter
         boot = place.boot
         if boot is None:
@@ -200,7 +206,7 @@ class Switchboard:
         letters, place.limbo = place.limbo, []
         for letter in letters:
             when = self.loop.time() + self._travel(place, place)
-            self.loop.call_at(when, self._arrive, *letter, context=self.network)
+            self.loop.call_at(when, self._arrive, letter, context=self.network)
 
     def rules_changed(self) -> None:
         for place in self.places.values():

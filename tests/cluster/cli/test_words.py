@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.faults import duration, probability
 from cluster.cli.generators import generate
 from cluster.cli.main import main
 from cluster.cli.manifests import load, parse_text
 from cluster.cli.objects import targets
 from cluster.cli.output import reference, render_table, to_yaml
+from cluster.cli.units import duration, probability
 from cluster.errors import UsageError
 
 
@@ -97,7 +97,7 @@ def test_all_documents_of_a_file_are_read(tmp_path: Path) -> None:
 def test_tables_and_references() -> None:
     assert render_table(["A", "BB"], [["1", "2"], ["333", "4"]]) == "A     BB\n1     2\n333   4"
     assert reference({"kind": "Deployment", "metadata": {"name": "web"}}) == "deployment.apps/web"
-    assert to_yaml({"b": "x\ny\n", "a": "1"}) == "a: '1'\nb: |\n  x\n  y\n"
+    assert to_yaml({"b": "x\ny\n", "a": "1"}) == 'a: "1"\nb: |\n  x\n  y\n'
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_a_healthy_node_is_looked_at_again_at_its_deadline() -> None:
 def test_a_silent_node() -> None:
     other = node("other")
     memory = watch(node("n"), lease("n"), other)
+    memory.sign("other", "still there", None, 35)
     plan = look("n", node("n"), lease("n"), other, at=40, memory=memory)
     assert plan.actions[0] == Verify("Lease", LEASES, "n", "unchanged", resource_version="5")
     (update,) = of(plan, Update)
@@ -186,9 +187,25 @@ def test_a_large_one_evicts_ten_times_slower() -> None:
     memory = watch(*nodes)
     assert (NOT_READY, "NoExecute") in (tainted(look("a0", *nodes, at=0, memory=memory), "a0") or [])
     assert memory.zones.interval("a", 10.0) == 100.0
-    assert tainted(look("a1", *nodes, at=39, memory=memory), "a1") == [(NOT_READY, "NoSchedule")]
+    assert tainted(look("a1", *nodes, at=29, memory=memory), "a1") == [(NOT_READY, "NoSchedule")]
+    for i in range(60):
+        memory.sign(f"a{i}", "still there", None, 99)
     late = tainted(look("a1", *nodes, at=100, memory=memory), "a1")
     assert "NoExecute" in [effect for _, effect in late or []]
+
+
+def test_nodes_that_fell_together_are_counted_together() -> None:
+    """Three of five have been silent for as long; the first to be found is not taken for the only one."""
+    nodes = [_labelled(f"a{i}", "a", "True") for i in range(5)]
+    memory = watch(*nodes)
+    for i in (3, 4):
+        memory.sign(f"a{i}", "still there", None, 35)
+    found = [_labelled("a0", "a", "Unknown"), *nodes[1:]]
+    assert tainted(look("a0", *found, at=40, memory=memory), "a0") == [(UNREACHABLE, "NoSchedule")]
+    for i in (1, 2):
+        memory.sign(f"a{i}", "back again", None, 45)
+    late = tainted(look("a0", *found, at=50, memory=memory), "a0")
+    assert (UNREACHABLE, "NoExecute") in (late or [])
 
 
 def test_one_zone_down_of_two_evicts_normally() -> None:
