@@ -91,7 +91,12 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
     client = await session.client()
     end = time.monotonic() + limit
     while time.monotonic() < end:
-        leases = {name_of(o): o for o in (await client.list("Lease", "kube-node-lease"))["items"]}
+        try:
+            listed = await client.list("Lease", "kube-node-lease")
+        except StatusError:  # nobody serves yet
+            await asyncio.sleep(0.05)
+            continue
+        leases = {name_of(o): o for o in listed["items"]}
         known = [leases[node] for node in nodes if node in leases]
         if all(parse_time(lease["spec"].get("renewTime") or "1970-01-01T00:00:00Z") >= stamp for lease in known):
             return

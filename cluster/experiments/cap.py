@@ -84,13 +84,14 @@ class CapReport:
         return next((r for r in self.rows if (r.side, r.what) == (side, what)), Row(side, what, 0, 0, 0, 0, 0))
 
     def _available(self) -> list[tuple[Any, str]]:
-        """Nothing is said about linearizability: the verdict is in the report, and hardly ever is good."""
+        """One of each kind may be under way when the asking ends. Nothing is said about linearizability: the verdict
+        is in the report, and hardly ever is good."""
         kinds = ("write", "linearizable read", "serializable read")
         asked = [(row, self._row(*row)) for row in ((s, k) for s in ("minority", "majority") for k in kinds)]
         named = sum(conflict["writes"] for conflict in self.conflicts)
         return [
             *(
-                (row.tried and row.answered == row.tried, f"not every {k} was answered on the {s}'s side")
+                (row.tried and row.answered >= row.tried - 1, f"not every {k} was answered on the {s}'s side")
                 for (s, k), row in asked
             ),
             (self.heal_seconds is not None, "the replicas did not become equal after healing"),
@@ -265,11 +266,12 @@ async def _cut(
             for side in sides.values()
         ]
         sides["majority"].first_ack = None
-        following = asyncio.ensure_future(_new_leader(world, scout, setup.members, before, cut, report))
+        if setup.engine not in AVAILABLE:
+            asking.append(asyncio.ensure_future(_new_leader(world, scout, setup.members, before, cut, report)))
         await asyncio.sleep(setup.seconds)
-        for task in (*asking, following):
+        for task in asking:
             task.cancel()
-        await asyncio.gather(*asking, following, return_exceptions=True)
+        await asyncio.gather(*asking, return_exceptions=True)
         report.cut_until = world.time()
     finally:
         await world.heal(rule)

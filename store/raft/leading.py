@@ -113,7 +113,11 @@ def sends(state: State) -> list[Message]:
         _confirm_reads(state)
     out: list[Message] = []
     batches: dict[int, tuple[Entry, ...]] = {}
+    log, round = state.log, state.reads.round
     for follower in state.followers.values():
+        if follower.pace is Pace.REPLICATE and follower.next > log.last and not follower.due:
+            if follower.commit_sent >= log.commit and follower.round_sent >= round:
+                continue  # it has and knows all: nearly always
         before = len(out)
         if follower.pace is not Pace.SNAPSHOT:
             _send_entries(state, follower, out, batches)

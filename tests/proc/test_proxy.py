@@ -78,7 +78,8 @@ class Place:
         try:
             await self.client.update(obj)
         except StatusError as error:
-            assert error.reason == "NotFound"
+            if error.reason != "NotFound":
+                raise
             await self.client.create(obj)
 
     async def ask(self, at: int = 0) -> str:

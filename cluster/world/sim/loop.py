@@ -177,7 +177,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(before)
 
     def _spin(self) -> None:
-        ready, heap, pop = self._ready, self._heap, heapq.heappop
+        ready, heap, pop, now = self._ready, self._heap, heapq.heappop, self._now
         at_once = 0
         while not self._stopping and self.failure is None:
             if ready:
@@ -187,8 +187,8 @@ class SimLoop(asyncio.AbstractEventLoop):
                     raise Livelock(f"{LIVELOCK} callbacks at {self._now:.6f} s, the last {handle.callback!r}")
             elif heap:
                 when, _, handle = pop(heap)
-                if when > self._now:
-                    self._now = when
+                if when > now:
+                    self._now = now = when
                     at_once = 0
             else:
                 raise Deadlock(f"nothing is ready and no timer is set at {self._now:.6f} s")

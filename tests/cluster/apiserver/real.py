@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pytest
+
 from cluster.apiserver import component
 from cluster.client.client import Client
 from cluster.config import Timing
@@ -100,13 +102,11 @@ async def _serves(client: Client) -> None:
 
 
 async def refused(work: Awaitable[Any], reason: str) -> StatusError:
-    """The error that `work` ends with; AssertionError if it is another one, or none."""
-    try:
-        answer = await work
-    except StatusError as error:
-        assert error.reason == reason, f"{error}, not {reason}"
-        return error
-    raise AssertionError(f"{reason} expected, not {answer!r}")
+    """The error that `work` ends with; the test fails if it is another one, or none."""
+    with pytest.raises(StatusError) as caught:
+        await work
+    assert caught.value.reason == reason, str(caught.value)
+    return caught.value
 
 
 async def pause(seconds: float = 0.2) -> None:

@@ -148,7 +148,9 @@ def test_a_watch_tells_every_change_once_and_in_order(fault: str, dice: int) -> 
             assert not reader.task.done()
             first = min((e[2] for e in reader.events), default=0)
             told = dict.fromkeys(reader.events)
-            missing = [w for w in writer.known if w[2] >= first and w not in told and w[1:] not in {e[1:] for e in told}]
+            missing = [
+                w for w in writer.known if w[2] >= first and w not in told and w[1:] not in {e[1:] for e in told}
+            ]
             assert first
             assert not missing
             assert len(told) == len(reader.events)

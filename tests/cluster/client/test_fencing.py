@@ -102,7 +102,9 @@ def test_what_a_standby_wants_to_write_is_refused() -> None:
     async def story(real: Real) -> None:
         seat = await real.world.join("standby", "desk")
         leading = await real.world.join("leader", "desk")
-        hold = asyncio.create_task(lead(real.seated(leading), leading, "job", FAST, asyncio.get_running_loop().create_future))
+        hold = asyncio.create_task(
+            lead(real.seated(leading), leading, "job", FAST, asyncio.get_running_loop().create_future)
+        )
         await eventually(lambda: leaders(real) == ["leader"], within=5)
         client = real.seated(seat)
         wait = asyncio.create_task(lead(client, seat, "job", FAST, asyncio.Event().wait))  # type: ignore[arg-type]

@@ -171,7 +171,11 @@ def test_one_of_three_leads_and_another_takes_over_without_double_booking() -> N
         start(cluster, 3)
         await create(client, *(fresh(f"p{i}", "1") for i in range(3)))
         await eventually(partial(all_bound, client), within=60)
-        leaders = [r[2] for r in cluster.world.notes("role") if r[5]["role"] == "leader" and r[5].get("name") == component.LEASE]
+        leaders = [
+            r[2]
+            for r in cluster.world.notes("role")
+            if r[5]["role"] == "leader" and r[5].get("name") == component.LEASE
+        ]
         assert len(leaders) == 1
         seat = f"master-{10 + int(leaders[0][-1])}"
         await cluster.world.fault(Partition(src=(seat,), dst=()))
@@ -181,7 +185,11 @@ def test_one_of_three_leads_and_another_takes_over_without_double_booking() -> N
             return sorted((await nodes_of(client)).values()) == ["", *"aaabbb"]
 
         await eventually(full, within=TIMING.leader_lease * 3)
-        later = [r[2] for r in cluster.world.notes("role") if r[5]["role"] == "leader" and r[5].get("name") == component.LEASE]
+        later = [
+            r[2]
+            for r in cluster.world.notes("role")
+            if r[5]["role"] == "leader" and r[5].get("name") == component.LEASE
+        ]
         assert len(set(later)) == 2
 
     simulate(scenario)
