@@ -40,7 +40,8 @@ REPLY = ".reply"
 
 
 class Request(NamedTuple):
-    """What a handler gets: a named tuple, as an envelope is, for there is one per message. `deadline` is on the loop's clock, 0 for none."""
+    """What a handler gets: a named tuple, as an envelope is, for there is one per message. `deadline` is on the
+    loop's clock, 0 for none."""
 
     kind: str
     src: Address

@@ -98,7 +98,7 @@ class LostWrite(NamedTuple):
 
 class Conflicts(NamedTuple):
     """What one replica of the engine `eventual` has met. `total` counts those too that are no longer named; `refused`
-    stamps were too far ahead of its clock; `hints`: keys that each silent peer is still to be told."""
+    stamps were too far ahead of its clock; `hints`: how many keys each peer is still to be told."""
 
     replica: str
     lost: tuple[LostWrite, ...]

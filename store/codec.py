@@ -53,12 +53,8 @@ def _bad(what: str) -> StatusError:
 
 def _fields(body: Any, types: tuple[type | tuple[type, ...], ...], what: str) -> list[Any]:
     """The list itself if its items are of exactly these types; ints must not be negative."""
-    if type(body) is list and tuple(map(type, body)) == types:
-        for value in body:
-            if type(value) is int and value < 0:
-                break
-        else:
-            return body
+    if type(body) is list and tuple(map(type, body)) == types and not [v for v in body if type(v) is int and v < 0]:
+        return body
     if type(body) is not list or len(body) != len(types):
         raise _bad(f"{what} is an array of {len(types)}")
     for at, kinds in enumerate(types):

@@ -5,6 +5,7 @@ Must not know Deployments, nodes' health or endpoints; what it adopts is decided
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -51,13 +52,17 @@ def _scale(plan: PlanBuilder, view: View, rs: Object, active: list[Object], ctx:
     difference = len(active) - desired(rs)
     if difference < 0:
         for _ in range(min(-difference, BURST)):
-            pod = new_pod(rs, f"{meta.name_of(rs)[:57]}-{meta.random_suffix(ctx.rng)}")
+            pod = new_pod(rs, _prefix(rs) + meta.random_suffix(ctx.rng))
             plan.add(Create(pod))
             plan.add(Emit(rs, "Normal", "SuccessfulCreate", f"Created pod: {meta.name_of(pod)}"))
     elif difference > 0:
         for pod in victims(active, _related(view, rs))[: min(difference, BURST)]:
             plan.add(Delete("Pod", meta.namespace_of(pod), meta.name_of(pod), uid=meta.uid_of(pod)))
             plan.add(Emit(rs, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name_of(pod)}"))
+
+
+def _prefix(rs: Object) -> str:
+    return f"{meta.name_of(rs)[:57]}-"
 
 
 def new_pod(owner: Object, name: str) -> Object:
@@ -127,7 +132,11 @@ def _failure(rs: Object, active: list[Object], failure: Failure | None) -> tuple
         return None
     difference = len(active) - desired(rs)
     if difference < 0 and failure.verb == "create":
-        return "FailedCreate", f"Error creating: {failure.message}"
+        # Without the drawn part of the name, as generateName has it elsewhere: a message that differed each time would
+        # change the status each time, and that change would have the create tried again at once.
+        prefix = _prefix(rs)
+        message = re.sub(rf'"{re.escape(prefix)}[a-z0-9]+"', f'"{prefix}"', failure.message)
+        return "FailedCreate", f"Error creating: {message}"
     if difference > 0 and failure.verb == "delete":
         return "FailedDelete", f"Error deleting: {failure.message}"
     return None

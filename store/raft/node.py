@@ -99,9 +99,9 @@ class RoleChange:
 
 @dataclass(slots=True)
 class Ready:
-    """Not frozen only because one is built per turn. What the shell must do, in this order: store `snapshot`, then `hard` and `entries`; send `early` (any time,
+    """What the shell must do, in this order: store `snapshot`, then `hard` and `entries`; send `early` (any time,
     also before or during the sync); sync if `must_sync`; send `messages`; install `snapshot`; apply `committed`;
-    answer those `reads` whose index is applied (keep the others); `Node.advance`."""
+    answer those `reads` whose index is applied (keep the others); `Node.advance`. Not frozen: one is built a turn."""
 
     hard: HardState | None
     entries: Sequence[Entry]

@@ -210,21 +210,13 @@ class Replica:
         if mine is not None:
             lost = conflict(mine, record)
             if lost is not None:
-                self._lost(lost)
+                self.dropped += _name(self.conflicts, lost, self.rules.max_conflicts)
             merged = merge(mine, record)
         else:
             merged = record
         if revision:
             self._show(revision, [Delete(record.key) if record.value is None else Put(record.key, record.value)])
         self._keep(merged)
-
-    def _lost(self, lost: Conflict) -> None:
-        known = self.conflicts.get((lost.key, lost.lost))
-        if known is None or known.writes < lost.writes:
-            self.conflicts[lost.key, lost.lost] = lost
-        if len(self.conflicts) > self.rules.max_conflicts:
-            del self.conflicts[next(iter(self.conflicts))]
-            self.dropped += 1
 
     def _keep(self, record: Record) -> None:
         self.version += 1
@@ -326,6 +318,17 @@ class Replica:
                 raise InvariantViolation(f"{record.key!r} is in one of records and space only")
             self._keep(record if live is None else record._replace(value=live.value))
         self._changes.extend(dict.fromkeys(kv.mod_revision for kv in state.space.events))
+
+
+def _name(conflicts: dict[tuple[bytes, Stamp], Conflict], lost: Conflict, most: int) -> int:
+    """Put it among those that are named; how many go for that."""
+    known = conflicts.get((lost.key, lost.lost))
+    if known is None or known.writes < lost.writes:
+        conflicts[lost.key, lost.lost] = lost
+    if len(conflicts) <= most:
+        return 0
+    del conflicts[next(iter(conflicts))]
+    return 1
 
 
 def _dated(result: TxnResult, made_up: int, before: int) -> TxnResult:

@@ -1,0 +1,338 @@
+"""One suite for every engine: what a client may rely on whichever is under it, and where they differ, how.
+
+docs/engines.md has the table of promises; `PROMISES` is what of it is checked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from cluster.config import ENGINES as NAMES
+from cluster.config import PROFILES, ClusterSpec
+from cluster.errors import StatusError
+from cluster.experiments.cap import Setup, run_cap
+from cluster.rpc import Rpc
+from cluster.topology import STORES, store_config
+from cluster.world.faults import Partition
+from cluster.world.scenario import Spec, eventually
+from cluster.world.sim import SimWorld
+from store.client import (
+    Compare,
+    Delete,
+    DeleteResult,
+    Event,
+    Put,
+    PutResult,
+    Range,
+    RangeResult,
+    StoreClient,
+    prefix_end,
+)
+from store.engines import ENGINES, engine
+
+
+@dataclass(frozen=True)
+class Promises:
+    """`linearizable`: in the CAP experiment's history. `minority`: a member that is cut off takes writes. `shared`:
+    revisions mean the same on every member."""
+
+    linearizable: bool
+    minority: bool
+    shared: bool
+
+
+PROMISES = {
+    "raft": Promises(linearizable=True, minority=False, shared=True),
+    "eventual": Promises(linearizable=False, minority=True, shared=False),
+}
+MEMBERS = ("store-0", "store-1", "store-2")
+MACHINES = {name: f"master-{i}" for i, name in enumerate(MEMBERS)}
+TIMING = PROFILES["fast"]
+
+every_engine = pytest.mark.parametrize("name", sorted(PROMISES))
+Scenario = Callable[[SimWorld, StoreClient], Awaitable[None]]
+
+
+def play(name: str, scenario: Scenario, seed: int = 1) -> None:
+    """Three members, and a client that stays with the first: then every engine's revisions are one sequence."""
+    with SimWorld(seed) as world:
+
+        async def main() -> None:
+            found = engine(name)
+            for member, machine in MACHINES.items():
+                await world.start(member, machine, Spec(found.target, found.config(MEMBERS, TIMING)))
+            await scenario(world, await seat(world, name))
+
+        world.run(main())
+
+
+async def seat(world: SimWorld, name: str, prefer: str = MEMBERS[0], seat: str = "seat") -> StoreClient:
+    rpc = Rpc(await world.join(seat, "desk"), keepalive=0.5)
+    found = engine(name).client(rpc, MEMBERS if PROMISES[name].shared else (prefer,), prefer)
+    assert isinstance(found, StoreClient)
+    return found
+
+
+async def equal(store: StoreClient) -> None:
+    """Until all members hold the same."""
+
+    async def same() -> bool:
+        try:
+            revision = await store.revision() if len(store.members) > 1 else 0
+            digests = {(await store.hash(member, revision))[1] for member in MEMBERS}
+        except StatusError as error:
+            if not error.retry and error.reason not in ("Timeout", "FutureRevision"):
+                raise
+            return False
+        return len(digests) == 1
+
+    await eventually(same, within=10, what="members that are equal")
+
+
+async def refused(call: Awaitable[object]) -> StatusError:
+    with pytest.raises(StatusError) as caught:
+        await call
+    return caught.value
+
+
+def test_every_engine_is_in_every_table() -> None:
+    assert set(NAMES) == set(ENGINES) == set(STORES) == set(PROMISES)
+    for name in NAMES:
+        spec = ClusterSpec(engine=name)
+        assert STORES[name] == engine(name).target
+        assert {**store_config(spec), "members": list(MEMBERS)} == engine(name).config(MEMBERS, spec.timing)
+
+
+@every_engine
+def test_put_get_and_delete(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        first = await store.put(b"k", b"1")
+        second = await store.put(b"k", b"2", prev=True)
+        assert second.revision > first.revision > 1
+        (response,) = second.responses
+        assert isinstance(response, PutResult)
+        assert response.prev is not None
+        assert (response.prev.value, response.prev.mod_revision) == (b"1", first.revision)
+        (kv,) = (await store.range(b"k")).kvs
+        assert (kv.value, kv.version) == (b"2", 2)
+        assert (kv.create_revision, kv.mod_revision) == (first.revision, second.revision)
+        await equal(store)
+        assert (await store.range(b"k", read="serializable")).kvs == (kv,)
+        old = await store.range(b"k", revision=first.revision)
+        assert [kv.value for kv in old.kvs] == [b"1"]
+        gone = await store.delete(b"k", prev=True)
+        assert gone.revision > second.revision
+        (answer,) = gone.responses
+        assert isinstance(answer, DeleteResult)
+        assert (answer.deleted, answer.prev[0].value) == (1, b"2")
+        assert (await store.range(b"k")).kvs == ()
+        again = await store.delete(b"k")
+        assert again.revision == gone.revision, "nothing was there, so nothing happened"
+        assert (await refused(store.range(b"k", revision=gone.revision + 1000))).reason == "FutureRevision"
+
+    play(name, scenario)
+
+
+@every_engine
+def test_ranges(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        for i in range(10):
+            await store.put(b"a/%d" % i, b"%d" % i)
+        await store.put(b"b", b"")
+        end = prefix_end(b"a/")
+        page = await store.range(b"a/", end, limit=4)
+        assert ([kv.key for kv in page.kvs], page.count, page.more) == ([b"a/%d" % i for i in range(4)], 10, True)
+        rest = await store.range(page.kvs[-1].key + b"\0", end, revision=page.revision)
+        assert (len(rest.kvs), rest.more) == (6, False)
+        assert (await store.range(b"a/", end, count_only=True)).count == 10
+        assert {kv.value for kv in (await store.range(b"a/", end, keys_only=True)).kvs} == {b""}
+        assert (await store.range(b"\0", b"\0", count_only=True)).count == 11
+        assert (await refused(store.range(b""))).reason == "BadRequest"
+
+    play(name, scenario)
+
+
+@every_engine
+def test_transactions(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        made = await store.txn(
+            [Compare(b"k", "version", "=", 0)], [Put(b"k", b"1"), Put(b"l", b"2"), Range(b"k", b"m")], []
+        )
+        assert made.succeeded
+        found = made.responses[2]
+        assert isinstance(found, RangeResult)
+        assert {kv.mod_revision for kv in found.kvs} == {made.revision}, "one revision for all of it"
+        lost = await store.txn([Compare(b"k", "version", "=", 0)], [Put(b"k", b"x")], [Range(b"k")])
+        assert (lost.succeeded, lost.revision) == (False, made.revision)
+        for compare in (
+            Compare(b"k", "mod", "=", made.revision),
+            Compare(b"k", "create", "<", made.revision + 1),
+            Compare(b"k", "value", "!=", b"x"),
+            Compare(b"k", "version", ">", 0),
+        ):
+            assert (await store.txn([compare], [])).succeeded, compare
+        swapped = await store.txn([Compare(b"k", "value", "=", b"1")], [Put(b"k", b"3"), Delete(b"l")])
+        assert swapped.succeeded
+        assert [kv.key for kv in (await store.range(b"k", b"m")).kvs] == [b"k"]
+        assert (await refused(store.txn((), [Put(b"k", b"1"), Put(b"k", b"2")]))).reason == "BadRequest"
+        assert (await refused(store.put(b"k", b"x" * (3 << 19)))).reason == "TooLarge"
+
+    play(name, scenario)
+
+
+@every_engine
+def test_of_concurrent_guarded_writes_through_one_member_one_wins(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        results = await asyncio.gather(
+            *(store.txn([Compare(b"k", "version", "=", 0)], [Put(b"k", b"%d" % i)]) for i in range(20))
+        )
+        assert [result.succeeded for result in results].count(True) == 1
+
+    play(name, scenario)
+
+
+@every_engine
+def test_watches_tell_everything_once_and_in_order(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        first = await store.put(b"w/a", b"0")
+        told: list[Event] = []
+        revisions: list[int] = []
+
+        async def listen(start: int) -> None:
+            watch = store.watch(b"w/", prefix_end(b"w/"), revision=start, prev=True, member=MEMBERS[0])
+            async with watch as batches:
+                async for batch in batches:
+                    revisions.append(batch.revision)
+                    told.extend(batch.events)
+
+        task = asyncio.ensure_future(listen(first.revision))
+        for i in range(1, 30):
+            await store.put(b"w/a", b"%d" % i)
+            await store.put(b"elsewhere", b"")
+        last = await store.txn((), [Put(b"w/b", b""), Delete(b"w/a")])
+        await eventually(lambda: bool(revisions) and revisions[-1] >= last.revision, within=5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert revisions == sorted(set(revisions))
+        values = [event.kv.value for event in told if event.kv.key == b"w/a" and not event.deleted]
+        assert values == [b"%d" % i for i in range(30)]
+        assert [event.prev.value for event in told if event.prev] == [b"%d" % i for i in range(30)]
+        assert {event.kv.mod_revision for event in told[-2:]} == {last.revision}
+        await store.compact(last.revision)
+
+        async def too_late() -> None:
+            async with store.watch(b"w/", prefix_end(b"w/"), revision=first.revision) as batches:
+                async for _ in batches:
+                    pass
+
+        error = await refused(too_late())
+        assert (error.reason, error.details["compacted"]) == ("Compacted", last.revision)
+        assert (await refused(store.range(b"w/a", revision=first.revision))).reason == "Compacted"
+        assert (await refused(store.compact(last.revision))).reason == "Compacted"
+
+    play(name, scenario)
+
+
+@every_engine
+def test_what_was_acknowledged_survives_the_loss_of_all_power(name: str, seed: int) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        acked: dict[bytes, bytes] = {}
+
+        async def write(i: int) -> None:
+            key, value = b"k%d" % (i % 7), b"%d" % i
+            try:
+                await store.put(key, value, timeout=0.5)
+            except StatusError as error:
+                if error.definite and not error.retry:
+                    raise
+            else:
+                acked[key] = value
+
+        for i in range(40):
+            await write(i)
+        before = await store.range(b"\0", b"\0")
+        for member in MEMBERS:
+            await world.crash(member)
+        for member in MEMBERS:
+            await world.restart(member)
+        after = await again(store)
+        assert {kv.key: kv.value for kv in after.kvs} == acked
+        assert after.kvs == before.kvs, "versions and revisions too"
+        assert (await store.put(b"new", b"")).revision > after.revision
+        await equal(store)
+
+    play(name, scenario, seed)
+
+
+async def again(store: StoreClient) -> RangeResult:
+    while True:
+        try:
+            return await store.range(b"\0", b"\0", timeout=2.0)
+        except StatusError as error:
+            if not error.retry and error.reason != "Timeout":
+                raise
+
+
+@every_engine
+def test_members_hold_the_same_bytes_in_the_end(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        for i in range(30):
+            await store.put(b"k%d" % (i % 9), b"%d" % i)
+        await store.delete(b"k3")
+        await equal(store)
+        await world.crash(MEMBERS[2])
+        for i in range(30):
+            await store.put(b"l%d" % i, b"")
+        await world.restart(MEMBERS[2])
+        await equal(store)
+        last = await seat(world, name, MEMBERS[2], "late")
+        assert (await last.range(b"\0", b"\0", read="serializable", member=MEMBERS[2])).count == 8 + 30
+
+    play(name, scenario)
+
+
+@every_engine
+def test_a_member_that_is_cut_off_does_what_its_engine_promises(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        await store.put(b"k", b"0")
+        await equal(store)
+        roles = {member: (await store.status(member)).role for member in MEMBERS}
+        alone = next((m for m, role in roles.items() if role == "leader"), MEMBERS[0])
+        others = tuple(machine for member, machine in MACHINES.items() if member != alone)
+        await world.fault(Partition(src=(MACHINES[alone],), dst=others))
+        here = StoreClient(Rpc(await world.join("here", MACHINES[alone])), (alone,))
+        there = StoreClient(
+            Rpc(await world.join("there", others[0])), tuple(m for m in MEMBERS if m != alone), timeout=3.0
+        )
+        assert (await there.put(b"k", b"there")).succeeded
+        if PROMISES[name].minority:
+            assert (await here.put(b"k", b"here")).succeeded
+            assert (await here.range(b"k")).kvs[0].value == b"here"
+        else:
+            assert (await refused(here.put(b"k", b"here"))).reason in ("Timeout", "NoQuorum")
+            assert (await refused(here.range(b"k"))).reason in ("Timeout", "NoQuorum")
+        (kv,) = (await here.range(b"k", read="serializable")).kvs
+        assert kv.value == (b"here" if PROMISES[name].minority else b"0")
+        await world.heal()
+        await equal(store)
+
+    play(name, scenario)
+
+
+@every_engine
+def test_the_cap_experiment_finds_what_the_engine_promises(name: str) -> None:
+    async def scenario(world: SimWorld, store: StoreClient) -> None:
+        report = await run_cap(world, Setup(MEMBERS, MACHINES, engine=name))
+        assert report.problems() == []
+        assert (report.linearizable == "ok") == PROMISES[name].linearizable
+        assert bool(report.lost) == PROMISES[name].minority
+        assert sum(conflict["writes"] for conflict in report.conflicts) == len(report.lost)
+        expected = Setup(MEMBERS, MACHINES).engine if PROMISES[name].minority else "eventual"
+        report.engine = expected
+        assert report.problems() != [], "it would not pass for the other kind of store"
+
+    play(name, scenario)
