@@ -195,7 +195,7 @@ class Rpc:
             if envelope.kind.endswith(ITEM):
                 reader = self._seat.readers.get(envelope.corr)
                 if reader is not None:
-                    reader.item(envelope.body)
+                    reader.item(envelope.body, envelope.boot)
                 return
             future = self._pending.get(envelope.corr)
             if future is not None and not future.done():

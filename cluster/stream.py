@@ -121,9 +121,18 @@ class Stream:
         self._seat.host.bus.send(self.dst, self.kind + PING, self._id)
         self._timer = loop.call_later(self._seat.keepalive, self._ping)
 
-    def item(self, body: Any) -> None:
-        if self._over or type(body) is not list or not body or type(body[0]) is not int:
+    def item(self, body: Any, boot: int) -> None:
+        """`boot`: the sender's. A server that has restarted, and met a second copy of our request, serves a stream of
+        its own under the same id, from wherever it is by now: its items must not pass for a continuation."""
+        if self._over or type(body) is not list or not body or type(body[0]) is not int or boot < self._boot:
             return
+        if self._boot < boot:
+            if self._boot:
+                told = body[2] if len(body) == 3 else None
+                lost = StatusError("StreamBroken", f"{self.dst} restarted")
+                self._finish(StatusError.from_body(told) if told else lost)
+                return
+            self._boot = boot
         self._last = asyncio.get_running_loop().time()
         seq = body[0]
         if len(body) == 1:  # a keep-alive

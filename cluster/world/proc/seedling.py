@@ -31,7 +31,7 @@ class Seedling:
                 start_new_session=True,
                 pass_fds=(its.fileno(),),
                 # Bytecode is written whatever the starter says: compiling all modules anew doubles the time to boot.
-                env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""},
+                env={**os.environ, "PYTHONPATH": path},
             )
 
     def plant(self, directory: Path, config: Mapping[str, Any], fds: tuple[int, int, int]) -> None:
