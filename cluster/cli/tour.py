@@ -260,6 +260,10 @@ async def _failover(story: Story, session: Session) -> None:
         await session.world.poweroff(node)
         renewed = last_renewal(await client.get("Lease", node, "kube-node-lease"))
         timing = session.spec.timing
+        story.say(
+            f"   the power went {time.time() - renewed:.2f} s after the last renewal of its lease; the profile says: "
+            f"noticed after {timing.node_monitor_grace:g} s of silence, evicted {timing.default_toleration:g} s later"
+        )
         limit = timing.node_monitor_grace + timing.default_toleration + 15
         try:
             await _until("the whole chain of the failover", clock.done, limit)
