@@ -73,6 +73,7 @@ class Stream:
         self._body = body
         self._id = 0
         self._seq = 0
+        self._boot = 0
         self._items: deque[Any] = deque()
         self._early: dict[int, Any] = {}
         self._gap: asyncio.TimerHandle | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.errors import StatusError
 from cluster.rpc import Request, Rpc, Sender
-from cluster.world.faults import Delay, Partition
+from cluster.world.faults import Delay, Duplicate, Partition
 from cluster.world.host import Host
 from cluster.world.sim import SimWorld
 from cluster.world.sim.loop import Deadlock
@@ -151,6 +151,42 @@ def test_a_cut_stream_breaks_and_a_new_one_works_after_healing() -> None:
                 assert await anext(items) == 1
 
         world.run(scenario())
+
+
+@pytest.mark.parametrize("dice", range(8))
+def test_a_restarted_server_that_meets_a_second_copy_of_the_request_starts_anew(dice: int) -> None:
+    """It counts its items from one again: those that the reader has had already would be let fall as repeated, and
+    the next one taken, with whatever lay between left out."""
+    seen: list[Any] = []
+
+    async def server(host: Host) -> None:
+        async def count(request: Request, sender: Sender) -> None:
+            for _ in range(40):
+                sender.send(host.boot)
+                await asyncio.sleep(0.1)
+
+        Rpc(host).serve_stream("count", count)
+        await asyncio.Event().wait()
+
+    async def follow(world: SimWorld) -> None:
+        rpc = Rpc(await world.join("seat", "m2"), keepalive=2.0)
+        async with rpc.stream("a", "count", {}) as items:
+            async for item in items:
+                seen.append(item)
+                if len(seen) == 2:
+                    await world.restart("a")
+
+    with SimWorld(dice) as world:
+
+        async def scenario() -> None:
+            world.add("a", "m1", server)
+            await world.fault(Duplicate(kinds=("count",), probability=1.0, spread=1.0))
+            with pytest.raises(StatusError) as caught:
+                await follow(world)
+            assert caught.value.reason == "StreamBroken"
+
+        world.run(scenario())
+    assert seen == [1, 1]
 
 
 def test_the_clock_of_a_machine_can_be_skewed_but_its_durations_not() -> None:

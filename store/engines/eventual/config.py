@@ -27,7 +27,7 @@ class Config:
     max_ahead: float = 10.0
     """Seconds by which a write's stamp may be ahead of the own clock; more is refused, until the time has come."""
     grace: float = 3600.0
-    """Seconds that a tombstone is kept at least."""
+    """Seconds that a tombstone is kept at least; must be longer than any message can be under way."""
     max_hints: int = 10_000
     """Keys remembered for a silent peer; with more, all are dropped, and gossip finds what differs."""
     max_conflicts: int = 10_000

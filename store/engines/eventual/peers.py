@@ -245,7 +245,7 @@ class Peers:
 
     def _tidy(self, peers: Sequence[str]) -> None:
         self._member.replica.reach()
-        self._member.replica.forget(peers, self._member.host.clock.now())
+        self._member.replica.forget(peers, self._loop.time())
 
     async def _fetch(self, link: Link, keys: list[bytes]) -> None:
         member = self._member

@@ -20,7 +20,7 @@ from typing import Any
 from cluster.errors import InvariantViolation, StatusError
 from cluster.wire import pack
 from store.engines.eventual import rows
-from store.engines.eventual.clock import MICROSECONDS, Clock
+from store.engines.eventual.clock import Clock
 from store.engines.eventual.merkle import Tree
 from store.engines.eventual.values import Conflict, Record, Stamp, Vector, conflict, join, merge, seen, written
 from store.machine import CLIENTS, Session
@@ -29,9 +29,9 @@ from store.mvcc.values import FOREVER, Compare, Delete, Op, Put, Range, RangeRes
 from store.mvcc.watchers import Collected, Watchers
 
 STRIDE = 16
-BEGIN, COMMIT, MERGE, PURGE, COMPACT, REACH = range(6)
+BEGIN, COMMIT, MERGE, PURGE, COMPACT, REACH, SEEN = range(7)
 """Items: (BEGIN, identity), (COMMIT, revision, src, serial, dot, stamp, [(key, value)]), (MERGE, revision or 0,
-record), (PURGE, keys), (COMPACT, revision), (REACH, revision)."""
+record), (PURGE, keys, agreed), (COMPACT, revision), (REACH, revision), (SEEN, src, serial)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Replica:
         self.dot = 0
         self.forgotten: Vector = ()
         self._tombstones: dict[bytes, int] = {}
+        self._since: dict[bytes, tuple[Stamp, float]] = {}
         self._agreed: dict[str, int] = {}
         self._sessions: dict[str, Session] = {}
         self._items: list[Any] = []
@@ -98,7 +99,7 @@ class Replica:
         elif code == MERGE:
             self._merge(item[1], rows.record_of(item[2]))
         elif code == PURGE:
-            self._purge(item[1])
+            self._purge(item[1], item[2])
         elif code == COMPACT:
             self._owed.append(self.watchers.collect(self.space))
             self.space.compact(item[1])
@@ -106,6 +107,8 @@ class Replica:
                 self._changes.popleft()
         elif code == REACH:
             self.space.revision = item[1]
+        elif code == SEEN:
+            self._session(item[1]).first_time(item[2])
         else:
             self.clock = Clock(item[1], self.rules.max_ahead, self.clock.last)
 
@@ -130,6 +133,9 @@ class Replica:
             if not wrote:
                 space.revision = before
         if not wrote:
+            if any(type(op) is not Range for branch in branches for op in branch):
+                # It was told that nothing happened; a second copy that comes after a restart must not do it then.
+                self._do((SEEN, src, serial))
             return _dated(result, revision - 1, before)
         self._changes.append(revision)
         events = space.events_since(revision)
@@ -240,16 +246,20 @@ class Replica:
         self._agreed[peer] = max(version, self._agreed.get(peer, 0))
 
     def forget(self, peers: Sequence[str], now: float) -> None:
-        """Tombstones past their grace that every peer is known to have. None can come back: whoever still held the
-        value that was deleted would not have agreed."""
+        """Tombstones that have been looked at here for their grace and that every peer is known to have. Whoever still
+        held the value that was deleted would not have agreed; the grace outlasts what is under way with it. `now` is
+        monotonic."""
         known = min((self._agreed.get(peer, 0) for peer in peers), default=self.version)
-        oldest = int((now - self.rules.grace) * MICROSECONDS)
-        gone = []
+        gone, since = [], {}
         for key, version in self._tombstones.items():
-            if version <= known and self.records[key].stamp.wall < oldest:
+            stamp = self.records[key].stamp
+            seen_first = self._since.get(key, (stamp, now))
+            since[key] = seen_first if seen_first[0] == stamp else (stamp, now)
+            if version <= known and now - since[key][1] >= self.rules.grace:
                 gone.append(key)
+        self._since = since
         if gone:
-            self._do((PURGE, gone))
+            self._do((PURGE, gone, True))
 
     def settled(self, names: Iterable[tuple[bytes, Stamp]]) -> None:
         """A peer has forgotten these tombstones because everybody has them; so may we."""
@@ -259,14 +269,16 @@ class Replica:
             if mine is not None and mine.value is None and mine.stamp == stamp:
                 gone.append(key)
         if gone:
-            self._do((PURGE, gone))
+            self._do((PURGE, gone, False))
 
-    def _purge(self, keys: Iterable[bytes]) -> None:
+    def _purge(self, keys: Iterable[bytes], agreed: bool) -> None:
+        """`agreed`: we ourselves saw every peer's tree equal to ours since, so that all transactions up to those in
+        the tombstones' vectors are known here: writes from now on know of them. On a peer's word we cannot say so."""
         self.version += 1
         for key in keys:
             record = self.records.pop(key)
-            # Writes of this key from now on know of the tombstone, though it is gone. The counts are of one key.
-            self.forgotten = join(self.forgotten, tuple((name, dot, 0) for name, dot, _ in record.vector))
+            if agreed:
+                self.forgotten = join(self.forgotten, tuple((name, dot, 0) for name, dot, _ in record.vector))
             self.tree.set(key, 0)
             del self._tombstones[key]
 

@@ -246,12 +246,13 @@ class Tale:
         acked = [at for at, write in enumerate(writes) if write.outcome == "ok"]
         if not acked:
             return
-        possible = [write.value for write in writes[acked[-1] :] if write.outcome != "fail"]
+        # One that was not answered may still be on its way, and happen after those that were.
+        possible = [w.value for at, w in enumerate(writes) if at == acked[-1] or w.outcome == "unknown"]
         named = any(lost.key == key for lost in self.lost.values())
         mine = key.startswith(b"own")
         roams = client == f"client-{self.count}"
         if mine and value not in possible and not (roams and named):
             self.problems.append(f"{key!r} holds {value!r} where {client}'s last acknowledged write left {possible}")
-        before = [write.value for write in writes[: acked[-1]]]
+        before = [write.value for write in writes[: acked[-1]] if write.outcome == "ok"]
         if not mine and not roams and value is not None and value in before:
             self.problems.append(f"{key!r} holds {value!r}, which {client} itself overwrote with {possible}")

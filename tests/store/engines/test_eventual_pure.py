@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from hashlib import blake2b
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from store.engines.eventual.values import Record, Stamp, conflict, join, merge, 
 from store.mvcc.values import Compare, Delete, Op, Put, Range, RangeResult
 
 NAMES = ("a", "b", "c")
+SERIALS = count(1)
 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -174,8 +176,7 @@ def replicas(count: int = 3, **rules: float) -> list[Replica]:
 
 def put(replica: Replica, key: bytes, value: bytes | None, now: float) -> Stamp:
     op: Op = Delete(key) if value is None else Put(key, value)
-    serial = replica.dot + 1
-    replica.txn((f"client-{replica.rules.index}", serial), (), ([op], []), now)
+    replica.txn(("client", next(SERIALS)), (), ([op], []), now)
     return replica.clock.last
 
 
@@ -304,6 +305,11 @@ def test_a_transaction_sees_one_revision_and_a_second_copy_changes_nothing() -> 
     first = result.responses[0]
     assert isinstance(first, RangeResult)
     assert first.revision == before
+    twin = Replica(replica.rules)
+    for item in unpack(pack(replica.take())):
+        twin.redo(item)
+    with pytest.raises(StatusError):
+        twin.txn(("c", 1), (), ([Put(b"k", b"2")], []), 1.0)
     result = replica.txn(("c", 2), (), ([read, Put(b"k", b"2"), read], []), 1.0)
     revisions = [response.revision for response in result.responses if isinstance(response, RangeResult)]
     assert revisions == [before, before + STRIDE]
@@ -320,14 +326,20 @@ def test_a_tombstone_goes_only_when_all_have_it_and_never_lets_the_old_value_bac
     put(one, b"k", None, 2.0)
     exchange(one, two, 2.0)
     one.agreed("two", one.version)
+    one.forget(names, 0.0)
     one.forget(names, 100.0)
     assert b"k" in one.records, "three still holds the value"
     converge(group, 2.0)
     for name in names:
         one.agreed(name, one.version)
-    one.forget(names, 11.0)
-    assert b"k" in one.records, "its grace is not over"
-    one.forget(names, 13.0)
+    put(one, b"l", b"", 3.0)
+    put(one, b"l", None, 3.0)
+    exchange(one, two, 3.0)
+    exchange(one, three, 3.0)
+    for name in names:
+        one.agreed(name, one.version)
+    one.forget(names, 101.0)
+    assert b"l" in one.records, "its grace is not over"
     assert b"k" not in one.records
     settled = one.receive([three.records[b"k"]], 13.0)
     assert settled == [(b"k", three.records[b"k"].stamp)]

@@ -36,16 +36,15 @@ def test_no_acknowledged_write_vanishes_and_replicas_converge(seed: int, snapsho
     assert sum(len(told) for told in tale.seen.values()) > 100
 
 
-def test_tombstones_without_grace_and_few_hints_change_nothing(seed: int) -> None:
-    tale = Tale(seed, options={"grace": 0.0, "max_hints": 2}).run()
+def test_tombstones_of_short_grace_and_few_hints_change_nothing(seed: int) -> None:
+    tale = Tale(seed, options={"grace": 1.5, "max_hints": 2}).run()
     assert tale.problems == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_any_number_of_replicas(seed: int, count: int) -> None:
-    if seed > 2:
-        pytest.skip("three seeds of each are enough")
-    assert Tale(seed, count=count, seconds=4.0).run().problems == []
+@pytest.mark.parametrize("dice", range(3))
+def test_any_number_of_replicas(dice: int, count: int) -> None:
+    assert Tale(dice, count=count, seconds=4.0).run().problems == []
 
 
 def test_one_seed_is_one_story() -> None:
