@@ -32,8 +32,8 @@ class Plan:
     clients: int = 3
     seconds: float = 10.0
     keys: int = 2
-    pause: float = 0.4
-    """A client waits up to so long between two operations."""
+    pause: float = 0.6
+    """A client waits up to so long between two operations: about 110 of them are acknowledged in 10 s."""
     faults: tuple[str, ...] = FAULTS
     every: float = 1.5
     lasting: float = 1.5
