@@ -5,7 +5,6 @@ Pure. Components are named by strings, never imported: they arrive in their worl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -145,7 +144,3 @@ def worker_hosts(spec: ClusterSpec, machine: str, folders: Folders | None = None
         Placement(f"kubelet-{i}", machine, Spec("nodes.kubelet.component:run", kubelet)),
         Placement(f"proxy-{i}", machine, Spec("nodes.proxy.component:run", proxy)),
     ]
-
-
-def machine_of(hosts: Sequence[Placement], name: Address) -> str | None:
-    return next((p.machine for p in hosts if p.name == name), None)

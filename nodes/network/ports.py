@@ -9,7 +9,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from nodes.network.addresses import real_port
+from cluster.addresses import real_port
 
 _LIMIT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 USUAL_LIMIT = 1024

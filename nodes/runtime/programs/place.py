@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nodes.network.addresses import real_port
+from cluster.addresses import real_port
 
 _LIMIT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 

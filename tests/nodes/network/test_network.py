@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.addresses import machine_ip, pod_cidr, real_port, service_cidr
 from cluster.errors import StatusError, UsageError
-from nodes.network.addresses import machine_ip, pod_cidr, real_port, service_cidr
 from nodes.network.ipam import Pool
 
 
