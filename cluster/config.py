@@ -129,7 +129,31 @@ class Timing:
 
 PROFILES: Mapping[str, Timing] = {"kubernetes": Timing(), "fast": Timing().scaled(20)}
 
-ENGINES = ("raft", "eventual")
+ENGINES = ("raft", "eventual", "etcd", "raftos")
+
+
+@dataclass(frozen=True, slots=True)
+class Etcd:
+    """Where a real etcd cluster is, and how to sign in: engine `etcd` needs it, no other engine takes it."""
+
+    endpoints: tuple[str, ...]
+    """A member's client URL each, or MACHINE=URL: then a partition of that machine cuts it off from the others."""
+    cacert: str = ""
+    """Files, PEM: whose signature members' certificates must have; our own certificate and its key."""
+    cert: str = ""
+    key: str = ""
+    user: str = ""
+    password_file: str = ""
+
+    def __post_init__(self) -> None:
+        checks = (
+            (bool(self.endpoints), "engine etcd needs a member's URL", "--etcd http://127.0.0.1:2379"),
+            (bool(self.cert) == bool(self.key), "a certificate goes with its key", "--etcd-cert and --etcd-key"),
+            (bool(self.user) == bool(self.password_file), "a user goes with a password", "--etcd-password-file"),
+        )
+        for holds, what, right in checks:
+            if not holds:
+                raise UsageError(what, place="etcd", remedy=right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +172,19 @@ class ClusterSpec:
     """worker i is in zones[i % len]; empty: no zone labels."""
     subnet: int = 77
     """second octet of every address: 127.SUBNET.x.y (proc world)."""
+    etcd: Etcd | None = None
+    """With engine `etcd` only: there are no members of ours then."""
 
     def __post_init__(self) -> None:
         checks = (
             (1 <= self.masters <= 9, "masters", "1 to 9"),
             (0 <= self.workers <= 2000, "workers", "0 to 2000"),
-            (1 <= self.members <= self.masters, "store", "1 to the number of masters"),
+            (self.etcd is not None or 1 <= self.members <= self.masters, "store", "1 to the number of masters"),
             (self.engine in ENGINES, "engine", f"one of {', '.join(ENGINES)}"),
             (self.profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}"),
             (self.runtime in ("process", "simulated"), "runtime", "process or simulated"),
             (1 <= self.subnet <= 254, "subnet", "1 to 254"),
+            ((self.engine == "etcd") == (self.etcd is not None), "etcd", "engine etcd and its URLs (--etcd) together"),
         )
         for holds, name, right in checks:
             if not holds:
@@ -165,4 +192,7 @@ class ClusterSpec:
 
     @property
     def members(self) -> int:
+        """How many processes of ours keep the key space: none with a real etcd."""
+        if self.etcd is not None:
+            return 0
         return self.masters if self.store is None else self.store

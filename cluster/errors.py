@@ -48,6 +48,7 @@ _ROWS = (
     Reason("Dropped", 503, False, False, "a proposal was lost with its leader; it may still commit"),
     Reason("Compacted", 410, True, False, "that revision is compacted"),
     Reason("FutureRevision", 400, True, False, "that revision does not exist yet"),
+    Reason("NoSpace", 507, True, False, "the store's quota is used up; delete, compact, then clear the alarm NOSPACE"),
     # The streams' own answers.
     Reason("StreamBroken", 503, True, True, "a message of the stream was lost, or its server fell silent"),
 )

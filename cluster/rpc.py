@@ -18,7 +18,10 @@ three keep-alives, breaks the stream (StatusError StreamBroken) and the reader o
 The reader pings; a server that hears none for three keep-alives closes its side, and answers a ping for a stream that
 it does not know with an end, so that a reader notices a server's restart within one ping.
 
-Wire kinds: a request has its own kind; its answer is kind + ".reply"; items of a stream are kind + ".item", and
+    future = rpc.ask("store-0", "store.txn", body, timeout)   all asked in one turn travel together (cluster/bundle.py)
+    rpc.serve_batch("store.txn", handler)      handler(Batch) gets what was asked in one turn
+
+Wire kinds: a request has its own kind, several as one message kind + ".many"; the answer is kind + ".reply"; items of a stream are kind + ".item", and
 the reader's pings kind + ".ping" (body: the stream's id); a reader that leaves sends `stream.close`.
 """
 
@@ -30,13 +33,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from cluster.bundle import MANY, REPLY, Asker, Batch, BatchHandler, settle
 from cluster.errors import StatusError
-from cluster.stream import CLOSE, ITEM, MISSED, PING, SLACK, Seat, Sender, Stream
-from cluster.world.host import Address, Envelope, Host
+from cluster.stream import CLOSE, ITEM, ITEMS, MISSED, PING, SLACK, Seat, Sender, Stream
+from cluster.world.host import Address, Envelope, Host, Receiver
 
-__all__ = ["Answer", "Request", "Rpc", "Sender", "Stream"]
-
-REPLY = ".reply"
+__all__ = ["Answer", "Batch", "Request", "Rpc", "Sender", "Stream"]
 
 
 class Request(NamedTuple):
@@ -49,6 +51,8 @@ class Request(NamedTuple):
     deadline: float
     id: int
     boot: int
+    place: int = 0
+    """In its message, when several came as one."""
 
 
 Handler = Callable[[Request], Awaitable[Any]]
@@ -72,12 +76,32 @@ class Answer:
         self.host.bus.send(self.to, self.kind + REPLY, {"error": error.to_body()}, corr=self.corr)
 
 
+class Share(Answer):
+    """The way back to one request of a batch, for whoever serves one by one."""
+
+    __slots__ = ("_batch", "_place")
+
+    def __init__(self, batch: Batch, place: int, answer: Answer) -> None:
+        super().__init__(answer.host, answer.to, answer.kind, answer.corr)
+        self._batch = batch
+        self._place = place
+
+    def ok(self, body: Any) -> None:
+        self._batch.ok(self._place, body)
+
+    def error(self, error: StatusError) -> None:
+        self._batch.error(self._place, error)
+
+
 class Rpc:
     def __init__(self, host: Host, *, keepalive: float = 2.0) -> None:
         self.host = host
         self.keepalive = keepalive
         self._pending: dict[int, asyncio.Future[Any]] = {}
         self._fast: dict[str, FastHandler] = {}
+        self._heard: dict[str, Receiver] = {}
+        self._batches: dict[str, BatchHandler] = {}
+        self._asker = Asker(host)
         self._patterns: list[tuple[str, FastHandler]] = []
         self._openers: dict[tuple[Address, int, int], Sender] = {}
         self._seat = Seat(host, keepalive)
@@ -100,6 +124,14 @@ class Rpc:
         else:
             self._fast[pattern] = handler
 
+    def hear(self, kind: str, receiver: Receiver) -> None:
+        """Messages to which nobody waits for an answer (`cast`), as they came."""
+        self._heard[kind] = receiver
+
+    def serve_batch(self, kind: str, handler: BatchHandler) -> None:
+        """All that one host has asked of this kind in one turn; a single request is a batch of one."""
+        self._batches[kind] = self._batches[kind + MANY] = handler
+
     def serve(self, pattern: str, handler: Handler) -> None:
         """Each request gets a task. What a handler raises besides StatusError answers InternalError and is noted."""
 
@@ -115,6 +147,8 @@ class Rpc:
         def start(request: Request, answer: Answer) -> None:
             sender = Sender(self.host, request.src, request.kind, request.id)
             key = (request.src, request.boot, request.id)
+            if isinstance(answer, Share):
+                raise StatusError("BadRequest", f"{request.kind} is a stream: it is asked for alone")
             if key in self._openers:  # the bus repeated the request
                 return
             self._openers[key] = sender
@@ -182,6 +216,10 @@ class Rpc:
             handle.cancel()
             self._pending.pop(id, None)
 
+    def ask(self, dst: Address, kind: str, body: Any, timeout: float) -> asyncio.Future[Any]:
+        """As `call`; what is asked in one turn of one destination, with one kind and timeout, is one message."""
+        return self._asker.ask(dst, kind, body, timeout)
+
     def cast(self, dst: Address, kind: str, body: Any) -> None:
         self.host.bus.send(dst, kind, body)
 
@@ -191,15 +229,27 @@ class Rpc:
     # ── receiving ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _receive(self, envelope: Envelope) -> None:
+        heard = self._heard.get(envelope.kind)
+        if heard is not None:
+            try:
+                heard(envelope)
+            except StatusError:
+                return  # of a shape that means nothing; nobody waits for an answer
+            return
         if envelope.corr:
             if envelope.kind.endswith(ITEM):
                 reader = self._seat.readers.get(envelope.corr)
                 if reader is not None:
                     reader.item(envelope.body, envelope.boot)
                 return
+            if envelope.kind.endswith(ITEMS):
+                self._seat.items(envelope.body, envelope.boot)
+                return
             future = self._pending.get(envelope.corr)
-            if future is not None and not future.done():
-                _settle(future, envelope.body)
+            if future is not None:
+                settle(future, envelope.body)
+            else:
+                self._asker.receive(envelope.corr, envelope.kind, envelope.body)
             return
         if envelope.kind.endswith(PING):
             self._pinged(envelope)
@@ -210,22 +260,47 @@ class Rpc:
 
     def _dispatch(self, envelope: Envelope) -> None:
         kind = envelope.kind
-        handler = self._fast.get(kind)
-        if handler is None:
-            handler = next((h for p, h in self._patterns if fnmatchcase(kind, p)), None)
+        deadline = asyncio.get_running_loop().time() + envelope.timeout if envelope.timeout else 0.0
+        batched = self._batches.get(kind)
+        if batched is not None or kind.endswith(MANY):
+            self._dispatch_batch(envelope, batched, deadline)
+            return
+        handler = self._handler(kind)
         answer = Answer(self.host, envelope.src, kind, envelope.id)
         if handler is None:
             answer.error(StatusError("MethodNotAllowed", f"{self.host.name} does not serve {kind!r}"))
             return
-        deadline = asyncio.get_running_loop().time() + envelope.timeout if envelope.timeout else 0.0
         request = Request(kind, envelope.src, envelope.body, deadline, envelope.id, envelope.boot)
-        try:
-            handler(request, answer)
-        except StatusError as error:
-            answer.error(error)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            # A body of the wrong shape is the sender's mistake; it must not stop this host.
-            answer.error(StatusError("BadRequest", f"{kind}: {type(error).__name__}: {error}"))
+        _handle(handler, request, answer)
+
+    def _handler(self, kind: str) -> FastHandler | None:
+        handler = self._fast.get(kind)
+        return handler or next((h for p, h in self._patterns if fnmatchcase(kind, p)), None)
+
+    def _dispatch_batch(self, envelope: Envelope, batched: BatchHandler | None, deadline: float) -> None:
+        kind, body = envelope.kind, envelope.body
+        many = kind.endswith(MANY)
+        batch = Batch(self.host, kind, (envelope.src, envelope.boot, envelope.id), body if many else [body])
+        batch.deadline = deadline
+        if type(batch.bodies) is not list:
+            Answer(self.host, envelope.src, kind, envelope.id).error(
+                StatusError("BadRequest", f"{kind}: a bundle is an array of requests")
+            )
+        elif batched is not None:
+            try:
+                batched(batch)
+            except StatusError as error:
+                batch.refuse(error)
+        else:
+            one = kind.removesuffix(MANY)
+            handler = self._handler(one)
+            if handler is None:
+                batch.refuse(StatusError("MethodNotAllowed", f"{self.host.name} does not serve {one!r}"))
+                return
+            answer = Answer(self.host, envelope.src, one, envelope.id)
+            for place, single in enumerate(batch.bodies):
+                request = Request(one, envelope.src, single, deadline, envelope.id, envelope.boot, place)
+                _handle(handler, request, Share(batch, place, answer))
 
     def _pinged(self, envelope: Envelope) -> None:
         stream_id = envelope.body
@@ -258,10 +333,11 @@ def _time_out(future: asyncio.Future[Any], dst: Address, kind: str, timeout: flo
         future.set_exception(StatusError("Timeout", f"no answer from {dst} to {kind} within {timeout:g} s"))
 
 
-def _settle(future: asyncio.Future[Any], body: Any) -> None:
-    if type(body) is dict and "ok" in body:
-        future.set_result(body["ok"])
-    elif type(body) is dict and type(body.get("error")) is dict:
-        future.set_exception(StatusError.from_body(body["error"]))
-    else:
-        future.set_exception(StatusError("InternalError", "the answer has neither `ok` nor `error`"))
+def _handle(handler: FastHandler, request: Request, answer: Answer) -> None:
+    try:
+        handler(request, answer)
+    except StatusError as error:
+        answer.error(error)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        # A body of the wrong shape is the sender's mistake; it must not stop this host.
+        answer.error(StatusError("BadRequest", f"{request.kind}: {type(error).__name__}: {error}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -17,6 +17,8 @@ from cluster.errors import StatusError
 from cluster.world.host import Address, Host
 
 ITEM, PING, CLOSE = ".item", ".ping", "stream.close"
+ITEMS = ".items"
+"""One body that is the next item of several streams of one host."""
 MISSED = 3
 """Keep-alives that may be missed before a stream counts as broken."""
 OVERTAKEN = 4  # a missing item is waited for a keep-alive divided by this: later ones may have overtaken it
@@ -42,6 +44,25 @@ class Sender:
         self.spoke = asyncio.get_running_loop().time()
         self._host.bus.send(self.to, self._kind, (self._seq, body), corr=self._id)
 
+    @staticmethod
+    def send_all(senders: Sequence[Sender], body: Any) -> None:
+        """The same item to each: one message to each host, however many of its streams it is for."""
+        groups: dict[tuple[Address, str], list[Sender]] = {}
+        for sender in senders:
+            groups.setdefault((sender.to, sender._kind), []).append(sender)
+        for (to, kind), group in groups.items():
+            if len(group) == 1:
+                group[0].send(body)
+                continue
+            now = asyncio.get_running_loop().time()
+            places = []
+            for sender in group:
+                sender._seq += 1
+                sender.spoke = now
+                places.append((sender._id, sender._seq))
+            first = group[0]
+            first._host.bus.send(to, kind.removesuffix(ITEM) + ITEMS, (places, body), corr=first._id)
+
     def alive(self) -> None:
         """Says how many items there were, so that a lost last one is noticed."""
         self._host.bus.send(self.to, self._kind, (self._seq,), corr=self._id)
@@ -59,6 +80,16 @@ class Seat:
     host: Host
     keepalive: float
     readers: dict[int, Stream] = field(default_factory=dict)
+
+    def items(self, body: Any, boot: int) -> None:
+        """One item for several streams; nobody may change what they share."""
+        if type(body) is not list or len(body) != 2 or type(body[0]) is not list:
+            return
+        for place in body[0]:
+            if type(place) is list and len(place) == 2 and type(place[0]) is int:
+                reader = self.readers.get(place[0])
+                if reader is not None:
+                    reader.item([place[1], body[1]], boot)
 
 
 class Stream:

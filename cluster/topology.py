@@ -37,11 +37,19 @@ MODULES = (
     "nodes.runtime.programs.placeholder",
 )
 """What a fork server imports once for all."""
+ENGINE_MODULES = {"etcd": ("store.engines.etcd.client",), "raftos": ("store.engines.raftos.member",)}
+"""What it imports besides, when the cluster has that engine: it may need what is not installed everywhere."""
 
 
-STORES = {"raft": "store.member:run", "eventual": "store.engines.eventual.member:run"}
-"""What each member of the store runs, by engine (the table of store/engines, which this must not import)."""
-ROAMING = ("raft",)
+STORES = {
+    "raft": "store.member:run",
+    "eventual": "store.engines.eventual.member:run",
+    "etcd": "",
+    "raftos": "store.engines.raftos.member:run",
+}
+"""What each member of the store runs, by engine (the table of store/engines, which this must not import).
+"": nothing, its members are not ours."""
+ROAMING = ("raft", "etcd", "raftos")
 """Engines whose revisions mean the same on every member. With the others an apiserver stays with one member."""
 
 
@@ -73,6 +81,9 @@ def workers(spec: ClusterSpec) -> list[str]:
 
 
 def members(spec: ClusterSpec) -> tuple[Address, ...]:
+    """Names of the store's members. A real etcd's are no hosts of the cluster."""
+    if spec.etcd is not None:
+        return tuple(f"etcd-{i}" for i in range(len(spec.etcd.endpoints)))
     return tuple(f"store-{i}" for i in range(spec.members))
 
 
@@ -99,14 +110,28 @@ def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
     result = []
     if i < spec.members:
         result.append(Placement(f"store-{i}", machine, Spec(STORES[spec.engine], store_config(spec))))
-    prefer = f"store-{i}" if i < spec.members else store[i % len(store)]
+    prefer = nearest(spec, i)
     known = store if spec.engine in ROAMING else (prefer,)
-    server = {"store": known, "prefer": prefer, "timing": timing, "service_cidr": service_cidr(spec.subnet)}
+    server: dict[str, Any] = {"store": known, "prefer": prefer, "timing": timing}
+    server |= {
+        "service_cidr": service_cidr(spec.subnet),
+        "engine": spec.engine,
+        "etcd": None if spec.etcd is None else asdict(spec.etcd),
+    }
     common = {"apiservers": apiservers(spec, i), "timing": timing}
     result.append(Placement(f"apiserver-{i}", machine, Spec("cluster.apiserver.component:run", server)))
     result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))
     result.append(Placement(f"scheduler-{i}", machine, Spec("cluster.scheduler.component:run", common)))
     return result
+
+
+def nearest(spec: ClusterSpec, i: int) -> Address:
+    """The member of the store that master `i` asks first: the one on its machine, if there is one."""
+    store = members(spec)
+    if spec.etcd is not None:
+        named = [word.partition("=")[0] for word in spec.etcd.endpoints]
+        return store[named.index(f"master-{i}") if f"master-{i}" in named else i % len(store)]
+    return f"store-{i}" if i < spec.members else store[i % len(store)]
 
 
 def store_config(spec: ClusterSpec) -> dict[str, Any]:

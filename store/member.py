@@ -1,31 +1,35 @@
-"""A store member: one task owns the raft node; messages, proposals and time go into one inbox, and what the node wants
-done is done in the order that makes it safe.
+"""A store member: messages, proposals and time go into one inbox, and once a turn all of it into the raft node; what
+the node then wants done is done in the order that makes it safe.
 
 Must not know requests (store/service.py) or decide anything that the pure parts below it decide.
 
-All that has arrived in a turn of the loop is one batch: one propose, one write-ahead record, one sync, one Append per
-follower. While that sync is under way, new input gathers for the next batch.
+All that has arrived in a turn of the loop is one batch: one entry, one write-ahead record, one sync, one Append per
+follower. A sync that is expected to be brief happens within the turn, while followers are at theirs; while a longer one
+is under way the member goes on, and what it says about durability waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
+from typing import Any
 
 from cluster.errors import StatusError
-from cluster.rpc import Answer, Request, Rpc
-from cluster.world.host import Host
+from cluster.rpc import Rpc
+from cluster.wire import pack, unpack
+from cluster.world.host import Envelope, Host
 from store import codec
 from store.config import Config
 from store.machine import Machine
 from store.raft.config import Config as RaftConfig
-from store.raft.messages import Entry, Message, Snapshot, SnapshotMeta
+from store.raft.messages import Entry, InstallSnapshot, Message, SnapshotMeta
 from store.raft.node import Node, NotLeaderError, Ready, Role, Stored
 from store.service import Service
 from store.snapshot import SnapshotError
 from store.storage import Recovered, Storage
-from store.waiting import Proposal, Read
+from store.upkeep import Upkeep
+from store.waiting import Operation, Proposal, Read
 from store.wal import WalError
 
 __all__ = ["Config", "Member", "run"]
@@ -35,13 +39,13 @@ async def run(host: Host, config: Config) -> None:
     """Runs until its disk fails, or what is on it cannot be trusted; then raises OSError, WalError or SnapshotError."""
     try:
         storage, recovered = await Storage.open(host.disk, config.wal_segment_bytes)
+        member = Member(host, config, storage, recovered)
     except (WalError, SnapshotError) as error:
         host.note("refused-to-start", {"error": str(error)})
         raise
-    member = Member(host, config, storage, recovered)
     rpc = Rpc(host, keepalive=config.keepalive)
     for kind in codec.RAFT_KINDS:
-        rpc.serve_fast(kind, member.heard)
+        rpc.hear(kind, member.heard)
     Service(rpc, config, member)
     try:
         await member.work()
@@ -51,48 +55,39 @@ async def run(host: Host, config: Config) -> None:
 
 
 class Member:
-    """The inbox, the loop, and the promises that wait for the log. Service talks to `propose`, `read`, `machine`."""
+    """The inbox, the turn, and the promises that wait for the log. Service talks to `propose`, `read`, `machine`."""
 
     def __init__(self, host: Host, config: Config, storage: Storage, recovered: Recovered) -> None:
         self.host = host
         self.config = config
-        self.machine = Machine(config.watch_chunk)
         self.publish: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._storage = storage
-        snapshot = recovered.snapshot
-        if snapshot is not None:
-            self.machine.load(snapshot.data)
-        self.applied = snapshot.index if snapshot is not None else 0
-        meta = snapshot.meta if snapshot is not None else SnapshotMeta()
-        self.node = Node(
-            RaftConfig(
-                id=host.name,
-                members=config.members,
-                heartbeat_seconds=config.heartbeat,
-                election_seconds=config.election,
-                max_append_bytes=config.max_append_bytes,
-                snapshot_chunk_bytes=config.snapshot_chunk_bytes,
-                retain_entries=config.retain_entries,
-            ),
-            Stored(recovered.hard, meta, recovered.entries),
-            host.rng,
-            self._loop.time(),
-        )
+        self.machine = Machine(config.watch_chunk, config.quota_bytes)
+        meta = recovered.snapshot or SnapshotMeta()
+        if recovered.snapshot is not None:
+            self.machine.load(storage.parts(meta))
+        self.applied = meta.index
+        self.applied_bytes = 0
+        """Of log, since this member's start."""
+        stored = Stored(recovered.hard, meta, recovered.entries, storage.partial())
+        self.node = Node(_raft_config(host.name, config), stored, host.rng, self._loop.time())
+        self.upkeep = Upkeep(host, config, storage, self)
         self._messages: list[Message] = []
         self._proposals: list[Proposal] = []
+        self._pending = 0
         self._reads: list[Read] = []
-        self._waiting: dict[int, Proposal] = {}
+        self._waiting: dict[int, tuple[list[Operation], list[Proposal]]] = {}
         self._asked: dict[int, list[Read]] = {}
         self._confirmed: list[tuple[int, list[Read]]] = []
         self._context = 0
-        self._waker: asyncio.Future[None] | None = None
+        self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
-        self._saving: asyncio.Task[SnapshotMeta] | None = None
-        self._saved = self.applied
-        self._compaction_asked = 0
-        self._maintained = -1
+        self._held: list[tuple[Ready, Sequence[Message]]] = []
+        self._syncing: asyncio.Task[None] | None = None
+        self._installing: asyncio.Task[None] | None = None
+        self._over: asyncio.Future[None] = self._loop.create_future()
         host.note(
             "recovered",
             {
@@ -106,100 +101,153 @@ class Member:
 
     # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────
 
-    def heard(self, request: Request, _: Answer) -> None:
-        """A raft message; nobody waits for an answer."""
-        if request.src in self.config.members:
-            self._messages.append(codec.message_of(request.kind, request.src, self.host.name, request.body))
-            self._wake()
+    def heard(self, envelope: Envelope) -> None:
+        """A raft message."""
+        self._messages.append(codec.message_of(envelope.kind, envelope.src, self.host.name, envelope.body))
+        if not self._stirred:
+            self._stirred = True
+            self.host.bus.defer(self._turn)
 
-    def propose(self, data: bytes, answer: Answer, deadline: float) -> None:
-        """Answered when the entry is applied. StatusError NotLeader or TooManyRequests at once."""
+    def propose(self, proposal: Proposal) -> None:
+        """Answered when its entry is applied. StatusError NotLeader or TooManyRequests at once."""
         self.check_leading()
-        if len(self._waiting) + len(self._proposals) >= self.config.max_pending:
-            raise StatusError("TooManyRequests", f"{self.config.max_pending} proposals are under way")
-        self._proposals.append(Proposal(data, answer, deadline))
-        self._wake()
+        count = len(proposal.operations)
+        if self._pending + count > self.config.max_pending:
+            raise StatusError("TooManyRequests", f"{self._pending} proposals are under way")
+        self._pending += count
+        self._proposals.append(proposal)
+        self.stir()
 
     def read(self, read: Read) -> None:
         """Served when this member has confirmed that it leads. StatusError NotLeader at once."""
         self.check_leading()
         self._reads.append(read)
-        self._wake()
+        self.stir()
+
+    def lease_read(self, read: Read) -> None:
+        """Served at once while this member holds a lease (Raft thesis 6.4.1); else as `read`."""
+        self.check_leading()
+        index = self.node.lease_read(self._loop.time())
+        if index is not None and index <= self.applied:
+            read.serve()
+        else:
+            self.read(read)
 
     def check_leading(self) -> None:
         if self.node.role is not Role.LEADER:
-            raise self._not_leader(self.node.leader)
+            raise self.not_leader(self.node.leader)
 
-    def _not_leader(self, leader: str) -> StatusError:
+    def not_leader(self, leader: str) -> StatusError:
         text = f"{self.host.name} does not lead, {leader} does" if leader else f"{self.host.name} knows no leader"
         return StatusError("NotLeader", text, {"leader": leader} if leader else {})
 
-    def _wake(self) -> None:
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
+    def stir(self) -> None:
+        """There is something to do at the end of this turn."""
+        if not self._stirred:
+            self._stirred = True
+            self.host.bus.defer(self._turn)
 
-    # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the turn ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def work(self) -> None:
-        while True:
-            self._maintain()
-            self._feed()
-            ready = self.node.ready()
-            if ready is None:
-                await self._arrival()
-            else:
-                await self._carry_out(ready)
+        self.stir()
+        await self._over
 
-    async def _arrival(self) -> None:
-        """Wait for input or for the node's deadline. The timer is only ever moved forward when it fires: a deadline
-        moves back with each heartbeat, and re-arming for each would cost more than one early wake-up."""
-        if self._messages or self._proposals or self._reads:
+    def fail(self, error: BaseException) -> None:
+        """The member ends with this."""
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def _turn(self) -> None:
+        self._stirred = False
+        if self._installing is not None or self._over.done():
             return
-        deadline = self.node.deadline()
+        try:
+            self.upkeep.look()
+            self._feed()
+            while self._installing is None:
+                ready = self.node.ready()
+                if ready is None:
+                    break
+                self._carry_out(ready)
+            self._arm()
+        except Exception as error:  # a callback has no caller to raise to
+            self.fail(error)
+
+    def _arm(self) -> None:
+        """A timer for the node's deadline. It is only ever moved forward when it fires: a deadline moves back with
+        each heartbeat, and re-arming for each would cost more than one early wake-up."""
+        deadline = min(self.node.deadline(), self.upkeep.deadline())
         if deadline < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = deadline
             self._timer = self._loop.call_at(deadline, self._due)
-        self._waker = self._loop.create_future()
-        await self._waker
-        self._waker = None
 
     def _due(self) -> None:
         self._timer, self._timer_at = None, inf
-        self._wake()
+        self._turn()
 
     def _feed(self) -> None:
-        """Everything that has arrived, into the node."""
+        """Everything that has arrived, into the node. Who does not lead looks at his clock after his messages: one
+        who was held up has heard from his leader, though late. A leader looks first: what it sends is about now."""
         now = self._loop.time()
         node = self.node
-        if node.deadline() <= now:
+        late = now >= self._timer_at or self._timer is None  # no deadline of the node's is earlier than the timer
+        if late and node.role is Role.LEADER and node.deadline() <= now:
             node.tick(now)
         if self._messages:
             messages, self._messages = self._messages, []
+            step = node.step
             for message in messages:
-                node.step(message, now)
+                step(message, now)
+        if late and node.deadline() <= now:
+            node.tick(now)
         if self._proposals:
             proposals, self._proposals = self._proposals, []
-            self._propose([p for p in proposals if not 0 < p.deadline <= now], now)
+            self._propose(proposals, now)
         if self._reads:
             reads, self._reads = self._reads, []
             self._ask([read for read in reads if not 0 < read.deadline <= now], now)
 
     def _propose(self, proposals: list[Proposal], now: float) -> None:
-        if not proposals:
-            return
+        """All of a turn as one entry, or as few as their size allows."""
+        batches: list[tuple[list[Operation], list[Proposal]]] = []
+        operations: list[Operation] = []
+        owners: list[Proposal] = []
+        for proposal in proposals:
+            if 0 < proposal.deadline <= now:
+                self._pending -= len(proposal.operations)
+                continue
+            if operations and len(operations) + len(proposal.operations) > self.config.batch_operations:
+                batches.append((operations, owners))
+                operations, owners = [], []
+            operations = operations + proposal.operations if operations else proposal.operations
+            owners.append(proposal)
+        if operations:
+            batches.append((operations, owners))
         try:
-            first = self.node.propose([proposal.data for proposal in proposals], now)
+            if batches:
+                first = self.node.propose([pack(batch) for batch, _ in batches], now)
         except NotLeaderError as error:
-            for proposal in proposals:
-                if proposal.answer is not None:
-                    proposal.answer.error(self._not_leader(error.leader))
+            for batch, owners in batches:
+                self._pending -= len(batch)
+                for proposal in owners:
+                    proposal.refuse(self.not_leader(error.leader))
             return
         term = self.node.term
-        for index, proposal in enumerate(proposals, first):
-            proposal.term = term
-            self._waiting[index] = proposal
+        for index, (batch, owners) in enumerate(batches, first if batches else 0):
+            for proposal in owners:
+                proposal.term = term
+            if index in self._waiting:
+                self._drop(index, "it was lost with an earlier leadership; it may still commit")
+            self._waiting[index] = (batch, owners)
+
+    def _drop(self, index: int, why: str) -> None:
+        operations, owners = self._waiting.pop(index)
+        self._pending -= len(operations)
+        for proposal in owners:
+            proposal.refuse(StatusError("Dropped", why))
 
     def _ask(self, reads: list[Read], now: float) -> None:
         """One read round for all of them."""
@@ -210,72 +258,140 @@ class Member:
             self.node.read_index(self._context, now)
         except NotLeaderError as error:
             for read in reads:
-                read.answer.error(self._not_leader(error.leader))
+                read.refuse(self.not_leader(error.leader))
             return
         self._asked[self._context] = reads
 
-    async def _carry_out(self, ready: Ready) -> None:
+    # ── what the node wants done ─────────────────────────────────────────────────────────────────────────────
+
+    def _carry_out(self, ready: Ready) -> None:
         """The order of these lines is the contract (store/raft/node.py: Ready)."""
         if ready.changed is not None:
             change = ready.changed
             self.host.note("role", {"term": change.term, "role": str(change.role), "leader": change.leader})
-        if ready.snapshot is not None:
-            if self._saving is not None:
-                await asyncio.wait((self._saving,))
-            await self._storage.install(ready.snapshot)
-        await self._storage.append(ready.hard, ready.entries)
+            self.upkeep.role_changed(self._loop.time())
+        if ready.refused is not None:
+            self.host.note("refused", {"by": ready.refused.src, "error": _refusal(self.host.name, ready.refused.seat)})
+        for meta, offset, data in ready.chunks:
+            self._storage.receive(meta, offset, data)
+        if ready.hard is not None or ready.entries:
+            self._storage.append(ready.hard, ready.entries)
         self._send(ready.early)
-        if ready.must_sync:
-            await self._storage.sync()
-        self._send(ready.messages)
-        if ready.snapshot is not None:
-            self._install(ready.snapshot)
+        if ready.must_sync or ready.install is not None or self._held:
+            self._held.append((ready, ready.messages))
+        else:
+            self._send(ready.messages)
         if ready.committed:
             self._apply(ready.committed)
         for context, index in ready.reads:
             self._confirm(context, index)
-        self.node.advance(ready)
         if self._confirmed:
             self._serve()
-        if ready.committed or ready.snapshot is not None:
+        if ready.committed:
             self.publish()
         if ready.snapshot_wanted:
-            snapshot = self._storage.snapshot()
-            if snapshot is not None:
-                self.node.provide_snapshot(snapshot)
+            self.upkeep.offer_snapshot()
+        if ready.install is not None:
+            self._installing = self._loop.create_task(self._install(ready, ready.install))
+        elif self._held and self._syncing is None:
+            self.host.bus.flush()
+            if self._storage.try_sync():
+                self._durable()
+            else:
+                self._syncing = self._loop.create_task(self._sync())
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _durable(self) -> None:
+        """All that was appended is synced: what waited for it goes out."""
+        held, self._held = self._held, []
+        self.node.durable(held[-1][0])
+        for _, messages in held:
+            self._send(messages)
+
+    async def _sync(self) -> None:
+        """Beside the turns: heartbeats go on, and what is appended meanwhile is for the next sync."""
+        try:
+            while self._held:
+                covered, count = self._held[-1][0], len(self._held)
+                await self._storage.sync()
+                self.node.durable(covered)
+                for _, messages in self._held[:count]:
+                    self._send(messages)
+                del self._held[:count]
+        except Exception as error:
+            self.fail(error)
+            return
+        self._syncing = None
+        self._turn()
+
+    def _send(self, messages: Iterable[Message]) -> None:
+        send = self.host.bus.send
         for message in messages:
+            if type(message) is InstallSnapshot:
+                message.data = self._storage.chunk(message.meta, message.offset, message.size)
             kind, body = codec.message_body(message)
-            self.host.bus.send(message.dst, kind, body)
+            send(message.dst, kind, body)
 
     # ── what comes out ───────────────────────────────────────────────────────────────────────────────────────
 
     def _apply(self, committed: Sequence[Entry]) -> None:
         waiting, apply = self._waiting, self.machine.apply
         for entry in committed:
-            result = apply(entry.data) if entry.data and not entry.kind else None
-            proposal = waiting.pop(entry.index, None) if waiting else None
-            if proposal is None or proposal.answer is None:
-                continue
-            if proposal.term != entry.term:
-                # Another leader's entry is committed in its place, so it is certain that this one never will be.
-                proposal.answer.error(self._not_leader(self.node.leader))
-            elif isinstance(result, StatusError):
-                proposal.answer.error(result)
+            self.applied_bytes += len(entry.data)
+            held = waiting.pop(entry.index, None) if waiting else None
+            if entry.kind or not entry.data:
+                results = None
+            elif held is not None and held[1][0].term == entry.term:
+                results = apply(held[0])
             else:
-                proposal.answer.ok(result)
+                results = apply(unpack(entry.data))
+            if held is not None:
+                self._settle(held, entry, results)
         self.applied = committed[-1].index
+        self.node.applied(self.applied)
 
-    def _install(self, snapshot: Snapshot) -> None:
-        self.host.note("installed", {"index": snapshot.index, "term": snapshot.term, "bytes": len(snapshot.data)})
-        self.machine.load(snapshot.data)
-        self.applied = self._saved = snapshot.index
-        for index in [index for index in self._waiting if index <= snapshot.index]:
-            proposal = self._waiting.pop(index)
-            if proposal.answer is not None:
-                text = "what became of it is inside a snapshot; it may or may not have happened"
-                proposal.answer.error(StatusError("Dropped", text))
+    def _settle(self, held: tuple[list[Operation], list[Proposal]], entry: Entry, results: list[Any] | None) -> None:
+        operations, owners = held
+        self._pending -= len(operations)
+        if results is None or owners[0].term != entry.term:
+            # Another leader's entry is committed in its place, so it is certain that this one never will be.
+            for proposal in owners:
+                proposal.refuse(self.not_leader(self.node.leader))
+            return
+        start = 0
+        for proposal in owners:
+            end = start + len(proposal.operations)
+            proposal.settle(results if end - start == len(results) else results[start:end])
+            start = end
+
+    async def _install(self, ready: Ready, meta: SnapshotMeta) -> None:
+        """The member stands still while the leader's snapshot takes the place of its state."""
+        try:
+            for task in (self._syncing, self.upkeep.saving):
+                if task is not None:
+                    await asyncio.wait((task,))
+            try:
+                await self._storage.finish(meta)
+            except SnapshotError as error:
+                self.host.note("snapshot-refused", {"index": meta.index, "error": str(error)})
+                self._held = [pair for pair in self._held if pair[0] is not ready]
+                self.node.snapshot_failed(meta)
+            else:
+                self.machine.load(self._storage.parts(meta))
+                self._installed(meta)
+                self._durable()
+        except Exception as error:
+            self.fail(error)
+            return
+        self._installing = None
+        self.publish()
+        self._turn()
+
+    def _installed(self, meta: SnapshotMeta) -> None:
+        self.host.note("installed", {"index": meta.index, "term": meta.term})
+        self.applied = meta.index
+        self.upkeep.installed(meta)
+        for index in [index for index in self._waiting if index <= meta.index]:
+            self._drop(index, "what became of it is inside a snapshot; it may or may not have happened")
 
     def _confirm(self, context: int, index: int | None) -> None:
         reads = self._asked.pop(context, [])
@@ -284,7 +400,7 @@ class Member:
             return
         error = StatusError("NoQuorum", f"{self.host.name} no longer leads; the read was refused")
         for read in reads:
-            read.answer.error(error)
+            read.refuse(error)
 
     def _serve(self) -> None:
         """Answer the reads that the applied state is new enough for."""
@@ -295,38 +411,28 @@ class Member:
                 later.append((index, reads))
                 continue
             for read in reads:
-                if 0 < read.deadline <= now:
-                    continue
-                try:
+                if not 0 < read.deadline <= now:
                     read.serve()
-                except StatusError as error:
-                    read.answer.error(error)
         self._confirmed = later
 
-    # ── upkeep ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _maintain(self) -> None:
-        """Between two batches: a finished snapshot shortens the log, a long log asks for one, an old space shrinks."""
-        if self._saving is None and self.applied == self._maintained:
-            return
-        self._maintained = self.applied
-        if self._saving is not None and self._saving.done():
-            self.node.compact(self._saving.result())
-            self._saving = None
-        if self._saving is None and self.applied - self._saved >= self.config.snapshot_entries:
-            node, index = self.node, self.applied
-            snapshot = Snapshot(index, node.term_at(index), node.configuration_at(index), self.machine.dump())
-            self._saved = index
-            self._saving = self._loop.create_task(self._save(snapshot))
-            self._saving.add_done_callback(lambda _: self._wake())
-        keep, space = self.config.keep_revisions, self.machine.space
-        if keep and self.node.role is Role.LEADER:
-            if space.revision - max(space.compacted, self._compaction_asked) > keep + keep // 4:
-                self._compaction_asked = space.revision - keep
-                self._proposals.append(Proposal(codec.compact_command("", 0, self._compaction_asked), None))
+def _raft_config(name: str, config: Config) -> RaftConfig:
+    return RaftConfig(
+        id=name,
+        members=config.members,
+        heartbeat_seconds=config.heartbeat,
+        election_seconds=config.election,
+        max_append_bytes=config.max_append_bytes,
+        snapshot_chunk_bytes=config.snapshot_chunk_bytes,
+        retain_entries=config.retain_entries,
+        lease_clock_error=config.lease_clock_error,
+    )
 
-    async def _save(self, snapshot: Snapshot) -> SnapshotMeta:
-        """Beside the loop, so that heartbeats go on while the file is written."""
-        await self._storage.save(snapshot)
-        self.host.note("snapshot", {"index": snapshot.index, "bytes": len(snapshot.data)})
-        return snapshot.meta
+
+def _refusal(name: str, seat: int) -> str:
+    if not seat:
+        return f"{name} was removed from the cluster; add it again, with an empty disk, to have it back"
+    return (
+        f"{name} has come back with another disk than the one that is a member under this name, and what it had "
+        f"promised is lost, so it may not vote; `store member remove {name}`, then `store member add {name}`"
+    )

@@ -1,34 +1,33 @@
-"""A member's rpc face: range, txn, compact, watch, status and hash.
+"""A member's rpc face: what changes anything, range, leases, watch, status and hash.
 
-Must not touch the log itself: what changes anything is checked here, packed, and handed to the member. A malformed
-body is answered BadRequest before it is handed to anybody.
+Must not touch the log itself: what changes anything is checked here and handed to the member as it came. A malformed
+body is answered BadRequest before it is handed to anybody. What a host asked in one turn comes, and is answered, as one
+message (cluster/bundle.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cluster.bundle import Batch, weight
 from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
-from store import codec
+from store import commands
 from store.config import Config
-from store.mvcc.space import check_operations, compacted_error
-from store.mvcc.values import Event, Range, WatchBatch
-from store.mvcc.watchers import Collected, Watcher
-from store.waiting import Read
+from store.mvcc.space import compacted_error
+from store.mvcc.watchers import Collected, Watcher, portions
+from store.waiting import Operation, Proposal, Read
 
 if TYPE_CHECKING:
     from store.member import Member
 
-READ_MODES = ("linearizable", "lease", "serializable")
-"""`lease` is served like linearizable, which promises more."""
+READ_MODES = commands.READ_MODES
 MAX_ANSWER_BYTES = 32 << 20
 """Keys and values of one answer; more must be asked for in pages."""
 MAX_BATCH_BYTES = 8 << 20
 """Keys and values of one watch batch; what is more goes into the next, split between revisions."""
-
 REMEMBERED = 10_000
 """Messages that would write, by which second copies are known."""
 
@@ -42,56 +41,137 @@ class Service:
         self._publishing = False
         self._met: dict[tuple[str, int, int], None] = {}
         member.publish = self.publish
-        rpc.serve_fast("store.range", self.range)
-        rpc.serve_fast("store.txn", self.txn)
-        rpc.serve_fast("store.compact", self.compact)
+        for kind, (code, check) in commands.CODES.items():
+            rpc.serve_batch(kind, self._writer(code, check))
+        rpc.serve_batch("store.range", self.range)
+        rpc.serve_batch("store.lease.keepalive", self._reader(commands.check_keepalive, self._keepalive))
+        rpc.serve_batch("store.lease.ttl", self._reader(commands.check_ttl, self._ttl))
+        rpc.serve_batch(
+            "store.lease.list", self._reader(lambda _: None, lambda _, __: self._member.machine.leases.rows())
+        )
         rpc.serve_fast("store.status", self.status)
-        rpc.serve_fast("store.hash", self.hash)
+        rpc.serve("store.hash", self.hash)
         rpc.serve_stream("store.watch", self.watch)
 
-    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── what changes anything ────────────────────────────────────────────────────────────────────────────────
 
-    def range(self, request: Request, answer: Answer) -> None:
-        query, revision, mode = codec.range_of(request.body)
-        if mode not in READ_MODES:
-            raise StatusError("BadRequest", f"unknown read mode {mode!r}, one of {', '.join(READ_MODES)}")
-        if not query.key:
-            raise StatusError("BadRequest", "a key is empty")
-        if mode == "serializable":
-            self._range(query, revision, answer)
-            return
-        self._member.read(Read(lambda: self._range(query, revision, answer), answer, request.deadline))
+    def _writer(self, code: int, check: Callable[[Any], None]) -> Callable[[Batch], None]:
+        if code == commands.GRANT:
+            check = self._check_grant
 
-    def _range(self, query: Range, revision: int, answer: Answer) -> None:
-        result = self._member.machine.space.range(query, revision)
-        size = sum(len(kv.key) + len(kv.value) for kv in result.kvs)
-        if size > MAX_ANSWER_BYTES:
-            raise StatusError("TooLarge", f"{size} bytes are over the limit of {MAX_ANSWER_BYTES}; ask with a limit")
-        answer.ok(codec.range_answer(result))
-
-    def txn(self, request: Request, answer: Answer) -> None:
-        txn = codec.txn_of(request.body)
-        check_operations(txn.compares, txn.success, txn.failure)
-        command = codec.txn_command(request.src, request.body)
-        if len(command) > self._config.max_request_bytes:
+        def write(batch: Batch) -> None:
+            """A second copy of a message is let fall, also of one that was refused: its sender was told that nothing
+            happened, and by now this member may lead. (What was sent anew has another id and the same serial.)"""
+            message = (batch.src, batch.boot, batch.id)
+            met = self._met
+            if message in met:
+                return
+            met[message] = None
+            if len(met) > REMEMBERED:
+                del met[next(iter(met))]
+            self._member.check_leading()
+            head = (code, batch.src)
             limit = self._config.max_request_bytes
-            raise StatusError("TooLarge", f"{len(command)} bytes are over the limit of {limit}")
-        self._propose(request, command, answer)
+            operations: list[Operation] = []
+            places: list[int] = []
+            for place, body in enumerate(batch.bodies):
+                try:
+                    check(body)
+                    size = weight(body)
+                    if size > limit:
+                        raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
+                except StatusError as error:
+                    batch.error(place, error)
+                else:
+                    operations.append([*head, *body])
+                    places.append(place)
+            if operations:
+                try:
+                    self._member.propose(Proposal(operations, places, batch, batch.deadline))
+                except StatusError as error:
+                    for place in places:
+                        batch.error(place, error)
 
-    def _propose(self, request: Request, command: bytes, answer: Answer) -> None:
-        """A second copy of a message is let fall, also of one that was refused: its sender was told that nothing
-        happened, and by now this member may lead. (What was sent anew has another id and the same serial.)"""
-        message = (request.src, request.boot, request.id)
-        if message in self._met:
-            return
-        self._met[message] = None
-        if len(self._met) > REMEMBERED:
-            del self._met[next(iter(self._met))]
-        self._member.propose(command, answer, request.deadline)
+        return write
 
-    def compact(self, request: Request, answer: Answer) -> None:
-        serial, revision = codec.compact_of(request.body)
-        self._propose(request, codec.compact_command(request.src, serial, revision), answer)
+    def _check_grant(self, body: Any) -> None:
+        commands.check_grant(body, self._config.lease_min_ttl)
+
+    # ── what only looks ──────────────────────────────────────────────────────────────────────────────────────
+
+    def range(self, batch: Batch) -> None:
+        """Serializable reads are answered at once; the others wait, together, until it is certain who leads."""
+        waiting: dict[str, list[int]] = {}
+        check, read = commands.check_range, self._range
+        for place, body in enumerate(batch.bodies):
+            try:
+                check(body)
+                if body[0] == "serializable":
+                    batch.ok(place, read(body))
+                else:
+                    waiting.setdefault(body[0], []).append(place)
+            except StatusError as error:
+                batch.error(place, error)
+        for mode, places in waiting.items():
+            held = self._held(batch, places, lambda body, _: read(body))
+            try:
+                (self._member.lease_read if mode == "lease" else self._member.read)(held)
+            except StatusError as error:
+                held.refuse(error)
+
+    def _range(self, body: Any) -> Any:
+        answer = self._member.machine.range(body)
+        rows = answer[1]
+        if len(rows) > 1:
+            size = sum([len(row[0]) + len(row[1]) for row in rows])
+            if size > MAX_ANSWER_BYTES:
+                text = f"{size} bytes are over the limit of {MAX_ANSWER_BYTES}; ask with a limit"
+                raise StatusError("TooLarge", text)
+        return answer
+
+    def _held(self, batch: Batch, places: Sequence[int], answer: Callable[[Any, float], Any]) -> Read:
+        arrived = asyncio.get_running_loop().time()
+
+        def serve() -> None:
+            bodies = batch.bodies
+            for place in places:
+                try:
+                    batch.ok(place, answer(bodies[place], arrived))
+                except StatusError as error:
+                    batch.error(place, error)
+
+        def refuse(error: StatusError) -> None:
+            for place in places:
+                batch.error(place, error)
+
+        return Read(serve, refuse, batch.deadline)
+
+    def _reader(self, check: Callable[[Any], None], answer: Callable[[Any, float], Any]) -> Callable[[Batch], None]:
+        """Linearizable, of any kind."""
+
+        def read(batch: Batch) -> None:
+            places = []
+            for place, body in enumerate(batch.bodies):
+                try:
+                    check(body)
+                    places.append(place)
+                except StatusError as error:
+                    batch.error(place, error)
+            if places:
+                self._member.read(self._held(batch, places, answer))
+
+        return read
+
+    def _keepalive(self, body: Any, arrived: float) -> Any:
+        """As of its arrival: the leadership was confirmed after that (store/mvcc/lessor.py)."""
+        id = body[0]
+        return (id, self._member.upkeep.lessor.keepalive(id, arrived))
+
+    def _ttl(self, body: Any, arrived: float) -> Any:
+        id, wanted = body
+        lease = self._member.machine.leases.get(id)
+        keys = sorted(lease.keys) if wanted else []
+        return (id, lease.ttl, self._member.upkeep.lessor.remaining(id, arrived), keys)
 
     def status(self, request: Request, answer: Answer) -> None:
         member = self._member
@@ -110,23 +190,28 @@ class Service:
             )
         )
 
-    def hash(self, request: Request, answer: Answer) -> None:
-        answer.ok(self._member.machine.digest(codec.revision_of(request.body)))
+    async def hash(self, request: Request) -> Any:
+        """A page at a time: a large space is no reason for an election."""
+        for step in self._member.machine.digest_steps(commands.revision_of(request.body)):
+            if step is not None:
+                return step
+            await asyncio.sleep(0)
+        raise StatusError("InternalError", "a digest without an end")
 
     # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def watch(self, request: Request, sender: Sender) -> None:
         """Runs until the reader leaves or the watch is cancelled; `publish` sends."""
-        asked = codec.watch_of(request.body)
-        if not asked.key:
-            raise StatusError("BadRequest", "a key is empty")
+        asked = commands.watch_of(request.body)
         machine = self._member.machine
         self._stream_number += 1
         number = self._stream_number
         start = asked.revision or machine.space.revision + 1
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._streams[number] = (sender, done)
-        machine.watchers.add(Watcher(number, asked.key, asked.end, start, asked.prev, asked.progress))
+        watcher = Watcher(number, asked.key, asked.end, start, asked.prev, asked.progress)
+        watcher.noput, watcher.nodelete = asked.noput, asked.nodelete
+        machine.watchers.add(watcher)
         try:
             self.publish()
             raise compacted_error(start, await done)
@@ -149,24 +234,12 @@ class Service:
         self.publish()
 
     def _send(self, collected: Collected) -> None:
-        for number, batch in collected.batches:
-            sender, _ = self._streams[number]
+        streams = self._streams
+        for numbers, batch in collected.batches:
+            senders = [streams[number][0] for number in numbers]
             for part in portions(batch, MAX_BATCH_BYTES):
-                sender.send(part)
+                Sender.send_all(senders, part)
         for number, compacted in collected.cancelled:
-            _, done = self._streams[number]
+            _, done = streams[number]
             if not done.done():
                 done.set_result(compacted)
-
-
-def portions(batch: WatchBatch, limit: int) -> Iterator[Any]:
-    """The batch in parts of about `limit` bytes at most; each revision's events stay together."""
-    size, part = 0, list[Event]()
-    for event in batch.events:
-        if size > limit and event.kv.mod_revision != part[-1].kv.mod_revision:
-            yield WatchBatch(part[-1].kv.mod_revision, tuple(part))
-            size, part = 0, []
-        part.append(event)
-        kv, prev = event
-        size += len(kv.key) + len(kv.value) + (len(prev.value) if prev else 0)
-    yield WatchBatch(batch.revision, tuple(part))

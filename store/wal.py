@@ -1,31 +1,50 @@
 """The write-ahead log's bytes: records with checksums, in segments; what a crash can leave behind and what it cannot.
 
-Pure: bytes in, bytes out. Must not know what the payloads say or touch a disk (store/storage.py does).
+Pure: bytes in, bytes out. Must not know what the payloads say or touch a disk (store/segments.py does).
 
-A segment is a run of records. A record is a header of 13 bytes (type, length of the payload, checksum of the
-payload, checksum of these nine bytes; little-endian) and its payload. The first record of a segment is its HEAD.
+A segment is a run of records, then zeros (it was reserved). The first record is its HEAD, which also says where the
+segment before it ends. A record is a header of 17 bytes (type; length of the payload; CRC32C of the payload; up to
+which byte of this segment everything was durable when the record was made; CRC32C of these and of the record's place:
+segment and offset; little-endian), its payload and one byte END. A record is valid at one place of one segment only.
 
-A crash can only take bytes off the end of the last segment, or leave zeros there: that is a torn tail, and what it held
-was never acknowledged. Everything else that does not check is corruption, which may hide what was acknowledged; then
-the member must not start. The header has its own checksum so that a damaged length cannot pass for a torn tail.
+A crash can only damage what was not synced, which is the end of the last segment: a *window* of it, in which the kernel
+may have written any sectors, or any prefix, and left zeros elsewhere. A bad record is a torn tail, and cut, if
+
+- no valid record after it says that it was durable (then it was acknowledged, perhaps: corruption), and
+- it looks like that: the log ends with zeros before the record's END, or a whole sector of the record is zeros.
+
+Everything else that does not check is corruption, which may hide what was acknowledged; then the member must not start.
+What stays undecidable: damage by zeros (not a flipped bit: types and END have several bits set) to a record that was
+synced, when no whole record after it says so: in the last window, or when those are damaged too. It reads as a torn
+tail. Then this member forgets what it acknowledged; the raft group keeps it as long as a majority has it.
+
+Other garbage after the last record is refused, not cut: what the disk gives back for a reserved byte is zero.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import NamedTuple
-from zlib import crc32
 
-HEAD, BATCH, MARK = 1, 2, 3
+from google_crc32c import extend
+
+HEAD, BATCH, MARK = ord("H"), ord("B"), ord("M")
 """Types of records: a segment's first; one `Ready`'s hard state and entries; a snapshot replaced the log."""
 
-FORMAT = 1
-_HEADER = struct.Struct("<BII")
+FORMAT = 2
+END = 0xA5
+SECTOR = 512
+_HEADER = struct.Struct("<BIII")
 _CHECK = struct.Struct("<I")
-_HEAD = struct.Struct("<8sIQ")
+_PLACE = struct.Struct("<QI")
+_HEAD = struct.Struct("<8sIQI")
 _MAGIC = b"capstWAL"
+_TYPE = re.compile(b"[HBM]")
+_END = bytes((END,))
 HEADER_SIZE = _HEADER.size + _CHECK.size
+OVERHEAD = HEADER_SIZE + 1
 
 
 class WalError(Exception):
@@ -47,22 +66,28 @@ class Record(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """`size`: bytes up to the end of the last good record. `torn`: bytes after it, to be cut."""
+    """`size`: bytes up to the end of the last good record. `torn`: bytes of a torn tail after it, zeros at the end not
+    counted. `before`: where the segment before it ends, 0 if there was none."""
 
     records: list[Record]
     size: int
     torn: int
+    before: int
 
 
-def frame(type: int, payload: bytes) -> bytes:
-    """One record."""
-    head = _HEADER.pack(type, len(payload), crc32(payload))
-    return head + _CHECK.pack(crc32(head)) + payload
+def frame(type: int, payload: bytes, sequence: int, offset: int, durable: int) -> bytes:
+    """One record for `offset` of segment `sequence`, of which `durable` bytes are known to be durable."""
+    header = _HEADER.pack(type, len(payload), extend(0, payload), durable)
+    check = extend(extend(0, header), _PLACE.pack(sequence, offset))
+    return b"".join((header, _CHECK.pack(check), payload, _END))
 
 
-def head(sequence: int) -> bytes:
-    """The first record of segment `sequence`."""
-    return frame(HEAD, _HEAD.pack(_MAGIC, FORMAT, sequence))
+def head(sequence: int, before: int = 0) -> bytes:
+    """The first record of segment `sequence`; the one before it ends at `before`."""
+    return frame(HEAD, _HEAD.pack(_MAGIC, FORMAT, sequence, before), sequence, 0, 0)
+
+
+HEAD_SIZE = len(head(1))
 
 
 def segment_name(sequence: int) -> str:
@@ -73,117 +98,126 @@ def sequence_of(name: str) -> int:
     """WalError for a file that is no segment."""
     text = name.removeprefix("wal/")
     if not text.isdecimal():
-        raise WalError(name, 0, "this is no segment of a log")
+        raise WalError(name, 0, "the file is no segment of the log")
     return int(text)
 
 
 def scan(name: str, data: bytes, *, last: bool) -> Scan:
-    """The records of a segment. Only the last segment may have a torn tail."""
+    """The records of a segment. Only the last segment (but for blank ones) may have a torn tail."""
+    sequence = sequence_of(name)
     records: list[Record] = []
-    at, end = 0, len(data)
+    at, end = 0, len(data.rstrip(b"\0"))
     while at < end:
-        fault, size = _look(data, at)
+        fault, size = _look(data, at, sequence)
         if fault:
-            if not last:
-                raise WalError(name, at, f"{fault} in a segment that has a successor")
-            if fault != "torn" and data[at:].strip(b"\0"):
-                raise WalError(name, at, fault)
+            _refuse_unless_torn(name, data, _Bad(at, size, end, fault), last=last)
             break
-        records.append(Record(data[at], data[at + HEADER_SIZE : at + size], at))
+        records.append(Record(data[at], data[at + HEADER_SIZE : at + size - 1], at))
         at += size
-    _check_head(name, records)
-    return Scan(records, at, end - at)
+    return Scan(records, at, max(0, end - at), _check_head(name, sequence, records))
 
 
-def _look(data: bytes, at: int) -> tuple[str, int]:
-    """(what is wrong with the record at `at`: "", "torn", or words; its size)."""
+class _Bad(NamedTuple):
+    """A record that does not check: its place, its size if the header is good (else 0), where only zeros are left."""
+
+    at: int
+    size: int
+    end: int
+    fault: str
+
+
+def _look(data: bytes, at: int, sequence: int) -> tuple[str, int]:
+    """(what is wrong with the record at `at`, "" if nothing; its size, 0 if its header is not to be trusted)."""
     body = at + HEADER_SIZE
     if body > len(data):
-        return "torn", 0
-    type, length, checksum = _HEADER.unpack_from(data, at)
+        return "a record that is cut short", 0
+    type, length, checksum, _ = _HEADER.unpack_from(data, at)
     (check,) = _CHECK.unpack_from(data, at + _HEADER.size)
-    if crc32(data[at : at + _HEADER.size]) != check:
+    if extend(extend(0, data[at : at + _HEADER.size]), _PLACE.pack(sequence, at)) != check:
         return "a record's header does not match its checksum", 0
-    if body + length > len(data):
-        return "torn", 0
-    payload = data[body : body + length]
-    if crc32(payload) != checksum:
-        # The header reached the disk and zeros stand where the end of the payload should be: torn, if nothing follows.
-        if body + length == len(data) and length and not payload[-1]:
-            return _zeroed(payload), 0
-        return "a record does not match its checksum", 0
+    size = length + OVERHEAD
+    if at + size > len(data):
+        return "a record that is cut short", size
+    if extend(0, data[body : body + length]) != checksum or data[at + size - 1] != END:
+        return "a record does not match its checksum", size
     if type not in (HEAD, BATCH, MARK):
-        return f"a record of unknown type {type}", 0
-    return "", HEADER_SIZE + length
+        return f"a record of unknown type {type}", size
+    return "", size
 
 
-def _zeroed(payload: bytes) -> str:
-    """A file's size can become durable before its last blocks do; those read as zeros, in whole sectors."""
-    tail = len(payload) - len(payload.rstrip(b"\0"))
-    return "torn" if tail >= min(512, len(payload)) else "a record does not match its checksum"
+def _refuse_unless_torn(name: str, data: bytes, bad: _Bad, *, last: bool) -> None:
+    if not last:
+        raise WalError(name, bad.at, f"{bad.fault} in a segment that has a successor")
+    proof = _proof(data, bad, sequence_of(name))
+    if proof:
+        raise WalError(name, bad.at, f"{bad.fault}; it was durable (the record at byte {proof} says so)")
+    if not _looks_torn(data, bad):
+        raise WalError(name, bad.at, bad.fault)
 
 
-def _check_head(name: str, records: list[Record]) -> None:
+def _proof(data: bytes, bad: _Bad, sequence: int) -> int:
+    """Where a later valid record says that the bad one was durable; 0 if none does."""
+    for match in _TYPE.finditer(data, bad.at + 1, bad.end):
+        at = match.start()
+        if not _look(data, at, sequence)[0] and _HEADER.unpack_from(data, at)[3] > bad.at:
+            return at
+    return 0
+
+
+def _looks_torn(data: bytes, bad: _Bad) -> bool:
+    """Could a crash before its sync have left the record so?"""
+    stop = bad.at + (bad.size or OVERHEAD)
+    if bad.end < stop:
+        return True  # zeros, or the file's end, where its END should be
+    sector = bad.at - bad.at % SECTOR
+    while sector < stop:
+        start, end = max(sector, bad.at), sector + SECTOR
+        if end <= len(data) and not data[start:end].strip(b"\0"):
+            return True  # a sector that was not written
+        sector = end
+    return False
+
+
+def _check_head(name: str, sequence: int, records: list[Record]) -> int:
     if not records:
-        return
+        return 0
     first = records[0]
     if first.type != HEAD or len(first.payload) != _HEAD.size:
         raise WalError(name, 0, "the segment does not begin with its head")
-    magic, version, sequence = _HEAD.unpack(first.payload)
+    magic, version, own, before = _HEAD.unpack(first.payload)
     if magic != _MAGIC or version != FORMAT:
         raise WalError(name, 0, f"format {version} of the log, this is format {FORMAT}")
-    if sequence != sequence_of(name):
-        raise WalError(name, 0, f"the segment says that it is number {sequence}")
+    if own != sequence:
+        raise WalError(name, 0, f"the segment says that it is number {own}")
     for record in records[1:]:
         if record.type == HEAD:
             raise WalError(name, record.offset, "a second head")
+    return int(before)
 
 
 @dataclass(slots=True)
 class Segment:
-    """`last_index`: highest entry index in it; a segment is of no use when a snapshot holds all of that."""
+    """`size`: bytes written to it, `durable`: those known to be durable. `last_index`: highest entry index in it or
+    before; a segment is of no use when a snapshot holds all of that."""
 
     sequence: int
     size: int
     last_index: int
+    durable: int = 0
 
     @property
     def name(self) -> str:
         return segment_name(self.sequence)
 
+    def record(self, type: int, payload: bytes, last_index: int) -> bytes:
+        """The next record of this segment. `last_index` 0: no entry in it."""
+        data = frame(type, payload, self.sequence, self.size, self.durable)
+        self.size += len(data)
+        if last_index > self.last_index:
+            self.last_index = last_index
+        return data
 
-class Segments:
-    """The book of segments: where the next record goes, and which files are of no use any more."""
-
-    def __init__(self, limit: int, known: list[Segment]) -> None:
-        self._limit = limit
-        self._all = known
-
-    @property
-    def current(self) -> Segment | None:
-        return self._all[-1] if self._all else None
-
-    @property
-    def full(self) -> bool:
-        """Must a new segment be begun before the next record?"""
-        return not self._all or self._all[-1].size >= self._limit
-
-    def begin(self) -> Segment:
-        sequence = self._all[-1].sequence + 1 if self._all else 1
-        last_index = self._all[-1].last_index if self._all else 0
-        self._all.append(Segment(sequence, 0, last_index))
-        return self._all[-1]
-
-    def wrote(self, size: int, last_index: int) -> None:
-        """`size` bytes went to the current segment; `last_index` 0: no entry among them."""
-        segment = self._all[-1]
-        segment.size += size
-        segment.last_index = max(segment.last_index, last_index)
-
-    def drop_up_to(self, index: int) -> list[str]:
-        """Forget the oldest segments whose entries a snapshot at `index` holds; their names. Never the current one."""
-        count = 0
-        while count < len(self._all) - 1 and self._all[count].last_index <= index:
-            count += 1
-        gone, self._all = self._all[:count], self._all[count:]
-        return [segment.name for segment in gone]
+    def next(self) -> tuple[Segment, bytes]:
+        """The segment after this one, and its head."""
+        data = head(self.sequence + 1, self.size)
+        return Segment(self.sequence + 1, len(data), self.last_index), data

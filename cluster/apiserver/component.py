@@ -25,12 +25,12 @@ from cluster.apiserver.request import Call, serve
 from cluster.apiserver.storage import Storage
 from cluster.apiserver.verbs import Verbs
 from cluster.apiserver.watchcache import WatchCache
-from cluster.config import Timing
+from cluster.config import Etcd, Timing
 from cluster.errors import StatusError, UsageError
 from cluster.rpc import Request, Rpc, Sender
 from cluster.wire import pack
 from cluster.world.host import Address, Host
-from store.client import StoreClient
+from store.engines import engine
 
 Work = Callable[[Kind, Call], Awaitable[Any]]
 
@@ -41,6 +41,9 @@ class Config:
     """The store's members."""
     prefer: Address = ""
     """The member on this machine: watched first."""
+    engine: str = "raft"
+    etcd: Etcd | None = None
+    """With engine etcd: where it is."""
     timing: Timing = field(default_factory=Timing)
     service_cidr: str = "127.77.240.0/20"
     """Services' addresses are drawn from here; the first is default/kubernetes."""
@@ -79,7 +82,8 @@ class Apiserver:
         self.config = config
         self.host = host
         self.rpc = Rpc(host, keepalive=timing.watch_keepalive)
-        store = StoreClient(self.rpc, config.store, prefer=config.prefer or None, timeout=timing.request_timeout)
+        found = engine(config.engine, config.etcd)
+        store = found.client(self.rpc, config.store, config.prefer or None, timing.request_timeout)
         self.ranges = Ranges(IPv4Network(config.service_cidr), (config.first_node_port, config.last_node_port))
         storage = Storage(store)
         self.cache = WatchCache(KINDS, config.window)

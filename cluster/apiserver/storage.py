@@ -15,7 +15,8 @@ from cluster.apiserver.registry import stored_metadata
 from cluster.apiserver.watchcache import Arrived, Stored
 from cluster.errors import StatusError
 from cluster.wire import WireError, pack, unpack
-from store.client import Compare, Delete, Op, Put, Range, RangeResult, StoreClient, prefix_end
+from store.engines import KeySpace
+from store.mvcc.values import Compare, Delete, Op, Put, Range, RangeResult, prefix_end
 
 Object = dict[str, Any]
 
@@ -53,7 +54,7 @@ class Written(NamedTuple):
 class Storage:
     """All methods take `timeout`, seconds. Errors: Timeout (of a write: indefinite), ServiceUnavailable (definite)."""
 
-    def __init__(self, store: StoreClient) -> None:
+    def __init__(self, store: KeySpace) -> None:
         self.store = store
 
     async def get(self, kind: Kind, key: str, timeout: float) -> Stored | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 import time
 import zlib
 from dataclasses import asdict
@@ -20,15 +21,27 @@ from click.core import ParameterSource
 from cluster.addresses import machine_ip
 from cluster.api.meta import name_of, parse_time
 from cluster.cli import output as out
+from cluster.cli.etcd import etcd_of, etcd_options, flags_of
 from cluster.cli.roles import store_leader
 from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec
 from cluster.config import ENGINES, PROFILES, ClusterSpec
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.assembly import nodes_ready
-from cluster.topology import MODULES, PORTS, Folders, Placement, masters, placements, worker_hosts, workers
+from cluster.topology import (
+    ENGINE_MODULES,
+    MODULES,
+    PORTS,
+    Folders,
+    Placement,
+    masters,
+    placements,
+    worker_hosts,
+    workers,
+)
 from cluster.world.proc.launch import down, launch
 from cluster.world.proc.registry import ProcConfig, is_free
 from cluster.world.proc.world import ProcWorld
+from store.engines import engine
 
 BOOT_LIMIT = 60.0
 """Seconds after which `up` gives up on Ready."""
@@ -45,7 +58,8 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
     placed = placements(spec)
     ports = {p.name: PORTS[p.component] for p in placed}
     places = {p.name: p.machine for p in placed}
-    return ProcConfig(preload=MODULES, machines=machines, ports=ports, places=places, subnet=spec.subnet)
+    preload = (*MODULES, *ENGINE_MODULES.get(spec.engine, ()))
+    return ProcConfig(preload=preload, machines=machines, ports=ports, places=places, subnet=spec.subnet)
 
 
 async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:
@@ -111,6 +125,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--runtime", default="process", show_default=True, help="Containers: process or simulated.")
 @click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
+@etcd_options
 @click.option("--wait/--no-wait", default=True, show_default=True)
 @click.option("-o", "--output", "output", default="", help="json for data.")
 @command
@@ -121,6 +136,8 @@ async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int
     context = click.get_current_context()
     given = [k for k in flags if context.get_parameter_source(k) is not ParameterSource.DEFAULT]
     spec = make_spec(where, **as_before(where, flags, given))
+    if warning := engine(spec.engine).warning:
+        print(f"warning: {warning}", file=sys.stderr)
     world, placed = await start_cluster(spec, where)
     started = time.monotonic()
     await world.close()
@@ -155,7 +172,7 @@ def as_before(where: Path, flags: dict[str, Any], given: list[str]) -> dict[str,
     if not (where / "cluster.json").exists():
         return flags
     old = load_spec(where)
-    before = {**asdict(old), "zones": ",".join(old.zones)}
+    before = {**asdict(old), "zones": ",".join(old.zones), **flags_of(old.etcd)}
     for name, option in FIXED.items():
         if name in given and flags[name] != before[name]:
             remedy = "`down --wipe` first, or another --name"
@@ -181,6 +198,7 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
         timing=PROFILES[profile],
         zones=zones,
         subnet=subnet,
+        etcd=etcd_of(flags),
     )
 
 
@@ -208,8 +226,11 @@ async def down_command(cluster: str, wipe: bool) -> int:
         raise UsageError(f"there is no cluster {cluster!r} here", remedy="nothing to do", status=1)
     if not ProcWorld(where).layout.is_up() and not wipe:
         raise UsageError(f"cluster {cluster!r} is down already", remedy="`down --wipe` removes its files", status=1)
+    outside = wipe and (where / "cluster.json").exists() and load_spec(where).etcd is not None
     down(where, wipe=wipe)
     print(f"cluster {cluster!r} is down{', its files are removed' if wipe else ''}")
+    if outside:
+        print("etcd still has its objects: `etcdctl del --prefix /registry/` there, before another cluster uses it")
     return 0
 
 
@@ -238,6 +259,9 @@ async def status_command(cluster: str, output: str) -> int:
     ]
     print(out.render_table(["MACHINE", "HOST", "PID", "BOOT", "STATE", "RSS"], rows))
     print(f"\nstore leader: {status['leader'] or 'none'}; faults in force: {len(status['rules'])}")
+    if session.spec.etcd is not None:
+        where = ", ".join(f"etcd-{i} {word}" for i, word in enumerate(session.spec.etcd.endpoints))
+        print(f"the store is a real etcd, not ours: {where}")
     return 0
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from cluster.cli.session import Session
 from cluster.errors import StatusError, UsageError
 from cluster.topology import members
-from store.client import StoreClient
 
 ANSWER = 0.5
 """Seconds that a member of the store has to say what it is."""
@@ -78,13 +77,9 @@ async def _resolve(cast: Cast, word: str) -> Chosen:
 
 
 async def _role(cast: Cast, role: str, what: str) -> str:
-    if (role, what) == ("leader", "store"):
-        return await store_leader(cast.session)
-    if (role, what) == ("follower", "store"):
-        followers = [name for name, (role, _) in (await _store(cast.session)).items() if role == "follower"]
-        if not followers:
-            raise UsageError("no member of the store follows now", place="follower:store", status=1)
-        return followers[0]
+    if what == "store" and role in ("leader", "follower"):
+        name = await (store_leader(cast.session) if role == "leader" else _store_follower(cast.session))
+        return _ours(cast.session, f"{role}:{what}", name)
     if role == "leader" and what in ELECTED:
         client = await cast.session.client()
         lease = await client.get("Lease", ELECTED[what], "kube-system")
@@ -102,6 +97,26 @@ async def _role(cast: Cast, role: str, what: str) -> str:
     raise UsageError(f"unknown role {role}:{what}", remedy=f"one of {', '.join(roles)}")
 
 
+def _ours(session: Session, word: str, name: str) -> str:
+    """`name`, unless it is a process of a real etcd, which no command of ours may touch."""
+    if session.spec.etcd is None:
+        return name
+    url = session.spec.etcd.endpoints[members(session.spec).index(name)]
+    raise UsageError(
+        f"{name} ({url}) is it now: a real etcd's process, not one of this cluster",
+        place=word,
+        remedy="stop or kill it where it runs; `partition` can cut machines from it",
+        status=1,
+    )
+
+
+async def _store_follower(session: Session) -> str:
+    followers = [name for name, (role, _) in (await _store(session)).items() if role == "follower"]
+    if not followers:
+        raise UsageError("no member of the store follows now", place="follower:store", status=1)
+    return followers[0]
+
+
 async def store_leader(session: Session) -> str:
     """The member that a majority follows, as the members themselves see it; UsageError if there is none."""
     leaders = {term: name for name, (role, term) in (await _store(session)).items() if role == "leader"}
@@ -113,7 +128,7 @@ async def store_leader(session: Session) -> str:
 async def _store(session: Session) -> dict[str, tuple[str, int]]:
     """Role and term of each member that answers; all are asked at once."""
     names = members(session.spec)
-    store = StoreClient(await session.rpc(), names)
+    store = await session.store()
     answers = await asyncio.gather(*(store.status(m, timeout=ANSWER) for m in names), return_exceptions=True)
     result = {}
     for name, answer in zip(names, answers, strict=True):

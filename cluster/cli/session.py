@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from cluster.errors import StatusError, UsageError
 from cluster.rpc import Rpc
 from cluster.topology import apiservers, members
 from cluster.world.proc.world import ProcWorld
+
+if TYPE_CHECKING:
+    from store.engines import Store
 
 STATE = ".capstan"
 CLIENT_MACHINE = "client"
@@ -71,6 +74,7 @@ class Session:
         self._world: ProcWorld | None = None
         self._rpc: Rpc | None = None
         self._client: Client | None = None
+        self._store: Store | None = None
 
     async def __aenter__(self) -> Session:
         self._world = await ProcWorld.connect(self.folder)
@@ -101,6 +105,14 @@ class Session:
             self._client = Client(await self.rpc(), await self._servers(), timeout=PATIENCE, user="admin")
         return self._client
 
+    async def store(self) -> Store:
+        """The store's members, asked from this command's seat."""
+        if self._store is None:
+            from store.engines import engine
+
+            self._store = engine(self.spec.engine, self.spec.etcd).client(await self.rpc(), members(self.spec), None)
+        return self._store
+
     async def _servers(self) -> list[str]:
         status = await self.world.status()
         hosts = status["hosts"]
@@ -117,14 +129,12 @@ class Session:
 
     async def _sees_leader(self, hosts: Mapping[str, Any], machine: str) -> bool:
         """Whether the store's member on that machine knows a leader; one that is cut off from a majority does not."""
-        from store.client import StoreClient
-
         names = members(self.spec)
         here = next((m for m in names if m in hosts and hosts[m]["machine"] == machine), None)
         if here is None or hosts[here]["state"] != "running":
             return False
         try:
-            return bool((await StoreClient(await self.rpc(), names).status(here, timeout=ANSWER)).leader)
+            return bool((await (await self.store()).status(here, timeout=ANSWER)).leader)
         except StatusError:
             return False
 

@@ -3,7 +3,8 @@
 In either world. The store leader's machine (with an engine that has no leader: the first member's) is cut from the
 others; clients sit on both sides and go on asking; then the network heals. What is expected depends on what the engine
 promises: consistency (the minority refuses) or availability (both sides answer, and the report names what was lost).
-Must not print: the report is data.
+A store outside of the cluster (engine `etcd`) is not cut itself, only our ways to its members are: both sides are
+answered, each by the member on its side, and consistently. Must not print: the report is data.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.config import Etcd
 from cluster.errors import StatusError
 from cluster.history.linearize import check
 from cluster.history.record import Operation, Recorder
@@ -21,12 +23,15 @@ from cluster.rpc import Rpc
 from cluster.world.faults import Partition
 from cluster.world.host import Address
 from cluster.world.scenario import World
-from store.client import MemberStatus, StoreClient
+from store.client import MemberStatus
+from store.engines import Store, engine
 
 KEY = b"/experiments/cap/register"
 NAME = "register"
 AVAILABLE = ("eventual",)
 """Engines that promise to answer on both sides."""
+OUTSIDE = ("etcd",)
+"""Engines whose members are not ours: no fault of ours comes between them."""
 TIMEOUT = 0.6
 """Seconds that a client waits for an answer: less than the partition lasts, more than an election takes."""
 
@@ -41,6 +46,10 @@ class Setup:
     pause: float = 0.05
     keepalive: float = 0.5
     engine: str = "raft"
+    etcd: Etcd | None = None
+
+    def client(self, rpc: Rpc, prefer: Address | None = None, timeout: float = 1.0) -> Store:
+        return engine(self.engine, self.etcd).client(rpc, self.members, prefer, timeout)
 
 
 @dataclass(slots=True)
@@ -77,7 +86,11 @@ class CapReport:
 
     def problems(self) -> list[str]:
         """Which expectations of the engine do not hold; empty if all do."""
-        checks = self._available() if self.engine in AVAILABLE else self._consistent()
+        checks = self._consistent()
+        if self.engine in AVAILABLE:
+            checks = self._available()
+        elif self.engine in OUTSIDE:
+            checks = self._outside()
         return [problem for holds, problem in checks if not holds]
 
     def _row(self, side: str, what: str) -> Row:
@@ -96,6 +109,19 @@ class CapReport:
             ),
             (self.heal_seconds is not None, "the replicas did not become equal after healing"),
             (named >= len(self.lost), f"{len(self.lost)} acknowledged writes were lost, the store names {named}"),
+        ]
+
+    def _outside(self) -> list[tuple[Any, str]]:
+        """One of each kind may be under way when the cut comes, and one when the asking ends."""
+        kinds = ("write", "linearizable read", "serializable read")
+        asked = [(row, self._row(*row)) for row in ((s, k) for s in ("minority", "majority") for k in kinds)]
+        return [
+            *(
+                (row.tried and row.answered >= row.tried - 2, f"not every {k} was answered on the {s}'s side")
+                for (s, k), row in asked
+            ),
+            (self.heal_seconds is not None, "the members do not agree"),
+            (self.linearizable == "ok", f"the history is not linearizable: {self.message}"),
         ]
 
     def _consistent(self) -> list[tuple[Any, str]]:
@@ -122,7 +148,7 @@ class CapReport:
 class Side:
     """The clients of one side: a writer and two readers that never stop asking while the experiment runs."""
 
-    def __init__(self, name: str, store: StoreClient, recorder: Recorder, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, store: Store, recorder: Recorder, now: Callable[[], float]) -> None:
         self.name = name
         self.store = store
         self.recorder = recorder
@@ -173,7 +199,7 @@ class Side:
             group.create_task(reader("serializable"))
 
 
-async def leader_of(store: StoreClient, members: Sequence[Address], above: int = -1) -> MemberStatus | None:
+async def leader_of(store: Store, members: Sequence[Address], above: int = -1) -> MemberStatus | None:
     """The member that leads in the highest term over `above`, as far as members answer."""
     best: MemberStatus | None = None
     for member in members:
@@ -189,7 +215,7 @@ async def leader_of(store: StoreClient, members: Sequence[Address], above: int =
 async def run_cap(world: World, setup: Setup) -> CapReport:
     """The whole story. Heals what it cut, however it ends."""
     scout = await world.join("cap-scout", "client")
-    store = StoreClient(Rpc(scout, keepalive=setup.keepalive), setup.members)
+    store = setup.client(Rpc(scout, keepalive=setup.keepalive))
     report = CapReport(engine=setup.engine)
     try:
         status = await _settled(store, setup)
@@ -209,7 +235,7 @@ async def run_cap(world: World, setup: Setup) -> CapReport:
     return report
 
 
-async def _settled(store: StoreClient, setup: Setup) -> MemberStatus:
+async def _settled(store: Store, setup: Setup) -> MemberStatus:
     async with asyncio.timeout(10):
         while True:
             status = await _cut_off_best(store, setup)
@@ -218,7 +244,7 @@ async def _settled(store: StoreClient, setup: Setup) -> MemberStatus:
             await asyncio.sleep(setup.pause)
 
 
-async def _cut_off_best(store: StoreClient, setup: Setup) -> MemberStatus | None:
+async def _cut_off_best(store: Store, setup: Setup) -> MemberStatus | None:
     """Whose isolation shows most."""
     if setup.engine not in AVAILABLE:
         return await leader_of(store, setup.members)
@@ -228,12 +254,12 @@ async def _cut_off_best(store: StoreClient, setup: Setup) -> MemberStatus | None
         return None
 
 
-def _seat_client(rpc: Rpc, setup: Setup, near: str) -> StoreClient:
+def _seat_client(rpc: Rpc, setup: Setup, near: str) -> Store:
     prefer = next(m for m in setup.members if setup.machines[m] == near)
-    return StoreClient(rpc, setup.members, prefer=prefer, timeout=TIMEOUT)
+    return setup.client(rpc, prefer, TIMEOUT)
 
 
-async def _partitioned(world: World, setup: Setup, scout: StoreClient, before: MemberStatus, report: CapReport) -> None:
+async def _partitioned(world: World, setup: Setup, scout: Store, before: MemberStatus, report: CapReport) -> None:
     recorder = Recorder()
     seats = {"minority": report.minority[0], "majority": report.majority[0]}
     sides = {}
@@ -254,7 +280,7 @@ async def _partitioned(world: World, setup: Setup, scout: StoreClient, before: M
 
 
 async def _cut(
-    world: World, setup: Setup, scout: StoreClient, before: MemberStatus, report: CapReport, sides: dict[str, Side]
+    world: World, setup: Setup, scout: Store, before: MemberStatus, report: CapReport, sides: dict[str, Side]
 ) -> None:
     start = world.time()
     rule = await world.fault(Partition(src=report.minority, dst=report.majority))
@@ -266,7 +292,7 @@ async def _cut(
             for side in sides.values()
         ]
         sides["majority"].first_ack = None
-        if setup.engine not in AVAILABLE:
+        if setup.engine not in (*AVAILABLE, *OUTSIDE):
             asking.append(asyncio.ensure_future(_new_leader(world, scout, setup.members, before, cut, report)))
         await asyncio.sleep(setup.seconds)
         for task in asking:
@@ -287,7 +313,7 @@ async def _cut(
         await side.read("linearizable")
 
 
-async def _conflicts(scout: StoreClient, members: Sequence[Address]) -> list[dict[str, Any]]:
+async def _conflicts(scout: Store, members: Sequence[Address]) -> list[dict[str, Any]]:
     """The register's lost writes, each once: a conflict is met by more than one replica."""
     found: dict[Any, dict[str, Any]] = {}
     for member in members:
@@ -323,7 +349,7 @@ def _counter(side: str, values: list[str]) -> Callable[[], str]:
 
 
 async def _new_leader(
-    world: World, scout: StoreClient, members: Sequence[Address], before: MemberStatus, cut: float, report: CapReport
+    world: World, scout: Store, members: Sequence[Address], before: MemberStatus, cut: float, report: CapReport
 ) -> None:
     while True:
         status = await leader_of(scout, members, above=before.term)
@@ -333,7 +359,7 @@ async def _new_leader(
         await asyncio.sleep(0.01)
 
 
-async def _agreed(scout: StoreClient, members: Sequence[Address], within: float = 10.0) -> dict[Address, str]:
+async def _agreed(scout: Store, members: Sequence[Address], within: float = 10.0) -> dict[Address, str]:
     """Digests of all replicas at one revision, once they are equal; the last seen after `within` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within

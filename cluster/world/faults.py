@@ -1,4 +1,4 @@
-"""Network faults as data, and the pure verdict on one message: when is it delivered, and how often.
+"""Faults as data, and the pure verdict on one message: when is it delivered, and how often (disks: diskfaults.py).
 
 Rules are frozen dataclasses because they cross process boundaries. Nothing here keeps a clock or dice: both are
 arguments. Must not know sockets, simulators or components.
@@ -220,8 +220,35 @@ class DropNth(Rule):
         return () if hit else deliveries
 
 
+@dataclass(frozen=True)
+class DiskFault(Rule):
+    """The disks of `src` (hosts or machines; empty: all) fail in one `way`, at each sync with `probability`; `kinds`
+    are patterns of file names. Touches no message. The ways: `full` (ENOSPC) and `write-error` (EIO) on the write,
+    `sync-error` (EIO), `slow` (by `seconds`), `lie` (acknowledged, lost at a crash while it lasts), `flip` (a bit of
+    what is written), `tear` (a part is written, then EIO)."""
+
+    TYPE: ClassVar[str] = "disk"
+    way: str = "full"
+    probability: float = 1.0
+    seconds: float = 0.05
+
+    WAYS: ClassVar[tuple[str, ...]] = ("full", "write-error", "sync-error", "slow", "lie", "flip", "tear")
+
+    def __post_init__(self) -> None:
+        if self.way not in self.WAYS:
+            raise UsageError(f"unknown disk fault {self.way!r}", remedy=f"one of {', '.join(self.WAYS)}")
+        _probability(self.probability)
+        _at_least(self.seconds, 0, "delay")
+
+    def matches_link(self, link: Link) -> bool:
+        return False
+
+    def concerns(self, host: str, machine: str, now: float) -> bool:
+        return (not self.src or host in self.src or machine in self.src) and not 0 < self.expires <= now
+
+
 RULES: Mapping[str, type[Rule]] = {
-    kind.TYPE: kind for kind in (Partition, Delay, Loss, Duplicate, Reorder, Corrupt, Bandwidth, DropNth)
+    kind.TYPE: kind for kind in (Partition, Delay, Loss, Duplicate, Reorder, Corrupt, Bandwidth, DropNth, DiskFault)
 }
 
 

@@ -59,28 +59,55 @@ class Bus(Protocol):
         A callback and not `recv()`: one loop turn hands over all that has arrived, which is what a store
         member batches, and no task is woken per message."""
 
+    def defer(self, callback: Callable[[], None]) -> None:
+        """Call back once all that has arrived in this turn was handed over, before what was sent goes out: the place
+        for whoever gathers a turn's messages into one."""
+
+    def flush(self) -> None:
+        """What was sent goes out now and not at the end of the turn: before work that holds the loop up."""
+
 
 class Disk(Protocol):
-    """Flat named files of one host ("wal/0001.log"). They survive its crash and belong to its machine."""
+    """Flat named files of one host ("wal/0001.log"). They survive its crash and belong to its machine.
+
+    After an OSError of a write or a sync (ENOSPC, EIO) that file is failed for this boot: nothing is known any more
+    about what was not synced, and every later operation on it raises (a second fsync would lie). Stop the host."""
 
     def read(self, name: str) -> bytes:
         """The whole file. FileNotFoundError if there is none. OSError as the disk pleases."""
+
+    def read_at(self, name: str, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset`, fewer at the end. FileNotFoundError if there is no such file."""
+
+    def size(self, name: str) -> int:
+        """Bytes that `read` would give. FileNotFoundError."""
 
     def names(self, prefix: str = "") -> list[str]:
         """Sorted names of the files that start with `prefix`."""
 
     def append(self, name: str, data: bytes) -> None:
-        """Buffered: a crash before `sync` returns may lose it, or tear it at any byte."""
+        """Buffered: a crash before a sync returns may lose it, tear it at any byte, or lose any sector of it. Goes
+        after the last byte appended; in a file that an earlier boot left, after its last byte."""
+
+    def try_sync(self, name: str) -> bool:
+        """`sync` within this turn if that is expected to be brief: True. Else do nothing: False; await `sync`."""
 
     async def sync(self, name: str) -> None:
-        """Everything appended to `name` before this call is durable on return. OSError (ENOSPC, EIO): nothing
-        is known any more about what was not synced; never retry, stop the host."""
+        """Everything appended to `name` before this call is durable on return; appends may go on meanwhile."""
+
+    def reserve(self, name: str, size: int) -> None:
+        """Room for `size` bytes, so that a later sync writes no metadata: beside the loop, best effort, makes the
+        file if there is none. What is reserved and not written is not read in this boot, and reads as zeros after
+        the file's last byte in the next: `truncate` to what counts before appending then."""
+
+    async def rename(self, old: str, new: str) -> None:
+        """Atomic, replaces `new`, durable on return. Sync `old` first. FileNotFoundError."""
 
     async def replace(self, name: str, data: bytes) -> None:
         """Write aside, sync, rename, sync the folder: all or nothing, and durable on return."""
 
     async def truncate(self, name: str, size: int) -> None:
-        """Cut to `size` bytes; durable on return."""
+        """Cut to `size` bytes and give back what was reserved; that and all before it is durable on return."""
 
     async def remove(self, name: str) -> None:
         """Forget the file; durable on return. Missing is fine."""

@@ -3,334 +3,305 @@
 etcd's v3 semantics. Pure and deterministic: the same operations in the same order give the same state on every
 member. Must not know raft, watchers or bytes on disk.
 
-Kept are: of each key its newest version (a tombstone until that is compacted), in `_older` those that were
-overwritten since the last compaction, and `_events`, all that happened since, for watches. They share their values.
+Kept are: of each live key its newest version, and the history since the last compaction; they share their objects. All
+inside is rows (`rows.py`); `get`, `range`, `txn` and `events_since` speak values.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from math import inf
+from operator import itemgetter
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
 from cluster.errors import InvariantViolation, StatusError
-from store.mvcc.values import (
-    FOREVER,
-    Compare,
-    Delete,
-    DeleteResult,
-    Event,
-    KeyValue,
-    Op,
-    Put,
-    PutResult,
-    Range,
-    RangeResult,
-    Response,
-    TxnResult,
-)
+from store.mvcc import rows, transactions
+from store.mvcc.history import SEGMENT, History
+from store.mvcc.leases import Leases
+from store.mvcc.rows import COUNT_ONLY, KEYS_ONLY, EventRow, KeyRow, Row
+from store.mvcc.values import FOREVER, Compare, Event, KeyValue, Op, Range, RangeResult, TxnResult
+
+_Copy = tuple[list[KeyRow], list[KeyRow | None]]
+_TARGETS = {"version": itemgetter(4), "create": itemgetter(2), "mod": itemgetter(3), "value": itemgetter(1)}
 
 
 class Dump(NamedTuple):
-    """The whole space as plain values: `base` are the versions that were current before the oldest event, by key."""
+    """The whole space as plain rows: `base` are the versions that were current before the oldest event, by key.
+    `leases`: the highest id given by the store, and (id, ttl) of each."""
 
     revision: int
     compacted: int
-    base: list[KeyValue]
-    events: list[KeyValue]
-
-
-def _mod_revision(kv: KeyValue) -> int:
-    return kv.mod_revision
-
-
-def _event_revision(event: Event) -> int:
-    return event.kv.mod_revision
+    base: Iterable[KeyRow]
+    events: Iterable[KeyRow]
+    leases: tuple[int, Sequence[tuple[int, int]]] = (0, ())
 
 
 class Space:
-    """`revision` is that of the last write (1: none yet, as in etcd). Revisions below `compacted` are gone."""
+    """`revision` is that of the last write (1: none yet, as in etcd). Revisions below `compacted` are gone. `size`:
+    bytes of keys and values with all readable history. A put that would bring it over `limit` is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, segment: int = SEGMENT) -> None:
         self.revision = 1
         self.compacted = 0
-        self._live: dict[bytes, KeyValue] = {}
+        self.size = 0
+        self.limit: float = inf
+        self.leases = Leases()
+        self.history = History(segment)
+        self._live: dict[bytes, KeyRow] = {}
         self._keys: SortedList = SortedList()
-        self._dead: dict[bytes, KeyValue] = {}
-        self._older: dict[bytes, list[KeyValue]] = {}
-        self._events: list[Event] = []
 
     def __len__(self) -> int:
         return len(self._live)
 
     def get(self, key: bytes) -> KeyValue | None:
+        return rows.key_value(self._live.get(key))
+
+    def row(self, key: bytes) -> KeyRow | None:
         return self._live.get(key)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def range(self, query: Range, revision: int = 0) -> RangeResult:
-        """Keys in order, as they were at `revision` (0: now). StatusError Compacted or FutureRevision."""
-        if revision <= 0 or revision == self.revision:
-            return self._range_now(query)
-        self.check_readable(revision)
-        found = self._at(query.key, query.end, revision)
-        return _page(query, found, len(found), self.revision)
+        """Keys in order, as they were at `revision` (0: the query's own, or now). StatusError Compacted or
+        FutureRevision."""
+        return rows.range_result(self.read(rows.range_row(query._replace(revision=revision) if revision else query)))
+
+    def read(self, row: Row) -> tuple[int, Sequence[KeyRow], int, bool]:
+        """A row of a range: (revision, rows, count, more). The same errors."""
+        if row[2] is None and not row[4] and not row[5] and len(row) == 6:
+            kv = self._live.get(row[1])
+            return (self.revision, (), 0, False) if kv is None else (self.revision, (kv,), 1, False)
+        _, key, end, limit, flags, revision = row[:6]
+        if revision:
+            self.check_readable(revision)
+        if revision == self.revision:
+            revision = 0
+        if flags & COUNT_ONLY:
+            return self.revision, (), self._count(key, end, revision), False
+        picky = len(row) > 6
+        found = list(self.walk(key, end, revision, 0 if picky else limit))
+        count = len(found) if not 0 < limit <= len(found) or picky else self._count(key, end, revision)
+        more = count > len(found)
+        if picky:
+            found = _ordered(_filtered(found, row), row[6], row[7])
+            more = 0 < limit < len(found)
+            found = found[:limit] if more else found
+        if flags & KEYS_ONLY:
+            found = [(kv[0], b"", *kv[2:]) for kv in found]
+        return self.revision, found, count, more
 
     def check_readable(self, revision: int) -> None:
         if revision > self.revision:
-            text = f"revision {revision} does not exist yet, the newest is {self.revision}"
-            raise StatusError("FutureRevision", text, {"revision": self.revision})
+            raise future_error(revision, self.revision)
         if revision < self.compacted:
             raise compacted_error(revision, self.compacted)
 
-    def _range_now(self, query: Range) -> RangeResult:
-        live = self._live
-        if query.end is None:
-            kv = live.get(query.key)
-            return _page(query, () if kv is None else (kv,), 0 if kv is None else 1, self.revision)
-        low = self._keys.bisect_left(query.key)
-        high = len(self._keys) if query.end == FOREVER else self._keys.bisect_left(query.end)
-        count = max(0, high - low)
-        if query.count_only or not count:
-            return RangeResult(self.revision, (), count, False)
-        stop = min(high, low + query.limit) if query.limit > 0 else high
-        return _page(query, [live[key] for key in self._keys.islice(low, stop)], count, self.revision)
-
-    def _at(self, key: bytes, end: bytes | None, revision: int) -> list[KeyValue]:
-        """The live versions at an old revision, by key."""
+    def walk(self, key: bytes, end: bytes | None, revision: int = 0, limit: int = 0) -> Iterator[KeyRow]:
+        """Live versions by key, at a readable `revision` (0: now), at most `limit`. The space must stay as it is
+        meanwhile."""
         if end is None:
-            keys: Iterable[bytes] = (key,)
-        else:
-            top = None if end == FOREVER else end
-            gone = sorted(k for k in self._dead if k >= key and (top is None or k < top))
-            alive = self._keys.irange(key, top, (True, False))
-            keys = sorted([*alive, *gone]) if gone else alive
-        found = []
-        for name in keys:
-            kv = self._live.get(name) or self._dead.get(name)
-            if kv is not None and kv.mod_revision > revision:
-                kv = self._old(name, revision)
-            if kv is not None and kv.version:
-                found.append(kv)
-        return found
+            kv = self._live.get(key)
+            if revision:
+                kv = self.history.before(key, revision, kv)
+            return iter(() if kv is None else (kv,))
+        if not revision:
+            low, high = self._between(key, end)
+            stop = min(high, low + limit) if limit else high
+            return map(self._live.__getitem__, self._keys.islice(low, stop))
+        return self._walk_back(key, end, revision, limit)
 
-    def _old(self, key: bytes, revision: int) -> KeyValue | None:
-        older = self._older.get(key, ())
-        at = bisect_right(older, revision, key=_mod_revision)
-        return older[at - 1] if at else None
+    def _between(self, key: bytes, end: bytes) -> tuple[int, int]:
+        keys = self._keys
+        low = keys.bisect_left(key)
+        return low, len(keys) if end == FOREVER else max(low, keys.bisect_left(end))
+
+    def _walk_back(self, key: bytes, end: bytes, revision: int, limit: int) -> Iterator[KeyRow]:
+        undo, live = self.history.undo(revision), self._live
+        top = None if end == FOREVER else end
+        gone = sorted(k for k in undo if k not in live and k >= key and (top is None or k < top))
+        names: Iterable[bytes] = self._keys.irange(key, top, (True, False))
+        for name in merge(names, gone) if gone else names:
+            kv = undo[name] if name in undo else live[name]
+            if kv is not None:
+                yield kv
+                limit -= 1
+                if not limit:
+                    return
+
+    def _count(self, key: bytes, end: bytes | None, revision: int) -> int:
+        if end is None:
+            return len(list(self.walk(key, end, revision)))
+        low, high = self._between(key, end)
+        count = high - low
+        if revision:
+            live, top = self._live, None if end == FOREVER else end
+            for name, kv in self.history.undo(revision).items():
+                if name >= key and (top is None or name < top):
+                    count += (kv is not None) - (name in live)
+        return count
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def put(self, key: bytes, value: bytes) -> int:
-        """The new revision."""
-        self.revision += 1
-        self._put(key, value, self.revision)
+    def put(self, key: bytes, value: bytes, lease: int = 0) -> int:
+        """The new revision. StatusError NoSpace or NotFound (the lease)."""
+        if self.size + len(key) + len(value) > self.limit:
+            raise self.no_space(len(key) + len(value))
+        if lease and lease not in self.leases:
+            self.leases.get(lease)
+        self.write(key, value, lease, self.revision + 1)
         return self.revision
 
     def txn(self, compares: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op] = ()) -> TxnResult:
         """The branch that the compares choose, at one new revision if it writes anything. StatusError BadRequest for
-        operations that `check_operations` refuses; then nothing has changed."""
-        check_operations(compares, success, failure)
-        succeeded = all(self._holds(compare) for compare in compares)
-        revision = self.revision + 1
-        wrote = False
-        responses: list[Response] = []
-        for op in success if succeeded else failure:
-            if type(op) is Put:
-                prev = self._put(op.key, op.value, revision)
-                responses.append(PutResult(prev if op.prev else None))
-                wrote = True
-            elif type(op) is Delete:
-                gone = self._delete(op, revision)
-                responses.append(DeleteResult(len(gone), tuple(gone) if op.prev else ()))
-                wrote = wrote or bool(gone)
-            elif type(op) is Range:
-                responses.append(replace(self._range_now(op), revision=revision if wrote else self.revision))
-        if wrote:
-            self.revision = revision
-        return TxnResult(self.revision, succeeded, tuple(responses))
+        operations that cannot be meant; NoSpace, NotFound (a lease, or what should keep its value), Compacted or
+        FutureRevision. Then nothing has changed."""
+        branches = rows.op_rows(success), rows.op_rows(failure)
+        transactions.check_compares(compares)
+        transactions.check_branches(*branches)
+        return rows.txn_result(transactions.run(self, compares, *branches))
 
-    def _put(self, key: bytes, value: bytes, revision: int) -> KeyValue | None:
+    def write(self, key: bytes, value: bytes, lease: int, revision: int) -> KeyRow | None:
+        """Make it so at `revision`, which is the current one or the next; what was there. Checks nothing."""
+        history = self.history
+        if len(history.kvs) >= history.segment and revision != self.revision:
+            history.roll()
+        self.revision = revision
+        self.size += len(key) + len(value)
         prev = self._live.get(key)
         if prev is None:
-            kv = KeyValue(key, value, revision, revision, 1)
+            kv = (key, value, revision, revision, 1, lease)
             self._keys.add(key)
-            if self._dead:
-                tombstone = self._dead.pop(key, None)
-                if tombstone is not None:
-                    self._older.setdefault(key, []).append(tombstone)
+            if lease:
+                self.leases.move(key, 0, lease)
         else:
-            kv = KeyValue(key, value, prev.create_revision, revision, prev.version + 1)
-            older = self._older.get(key)
-            if older is None:
-                self._older[key] = [prev]
-            else:
-                older.append(prev)
+            key = prev[0]
+            kv = (key, value, prev[2], revision, prev[4] + 1, lease)
+            if prev[5] != lease:
+                self.leases.move(key, prev[5], lease)
         self._live[key] = kv
-        self._events.append(Event(kv, prev))
+        history.kvs.append(kv)
+        history.prevs.append(prev)
         return prev
 
-    def _delete(self, op: Delete, revision: int) -> list[KeyValue]:
-        if op.end is None:
-            kv = self._live.get(op.key)
-            gone = [] if kv is None else [kv]
-        else:
-            top = None if op.end == FOREVER else op.end
-            gone = [self._live[key] for key in self._keys.irange(op.key, top, (True, False))]
+    def delete(self, key: bytes, end: bytes | None, revision: int) -> list[KeyRow]:
+        """What is gone at `revision`, which is the next one, or the current one of a transaction."""
+        gone = list(self.walk(key, end))
         for kv in gone:
-            del self._live[kv.key]
-            self._keys.remove(kv.key)
-            self._older.setdefault(kv.key, []).append(kv)
-            tombstone = KeyValue(kv.key, b"", 0, revision, 0)
-            self._dead[kv.key] = tombstone
-            self._events.append(Event(tombstone, kv))
+            self.remove(kv, revision)
         return gone
 
-    def _holds(self, compare: Compare) -> bool:
-        kv = self._live.get(compare.key)
-        actual: bytes | int
-        if compare.target == "value":
-            if kv is None:
-                return False
-            actual = kv.value
-        elif kv is None:
-            actual = 0
-        elif compare.target == "version":
-            actual = kv.version
-        else:
-            actual = kv.create_revision if compare.target == "create" else kv.mod_revision
-        operand = compare.operand
-        if compare.op == "=":
-            return actual == operand
-        if compare.op == "!=":
-            return actual != operand
-        return actual < operand if compare.op == "<" else actual > operand  # type: ignore[operator]
+    def remove(self, kv: KeyRow, revision: int) -> None:
+        """Delete this live version."""
+        key, history = kv[0], self.history
+        if len(history.kvs) >= history.segment and revision != self.revision:
+            history.roll()
+        self.revision = revision
+        self.size += len(key)
+        del self._live[key]
+        self._keys.remove(key)
+        if kv[5]:
+            self.leases.move(key, kv[5], 0)
+        history.kvs.append((key, b"", 0, revision, 0, 0))
+        history.prevs.append(kv)
+
+    def revoke(self, lease: int) -> int:
+        """The lease goes, and its keys with it, sorted and at one revision; how many. StatusError NotFound."""
+        keys = sorted(self.leases.get(lease).keys)
+        revision = self.revision + 1
+        for key in keys:
+            self.remove(self._live[key], revision)
+        self.leases.drop(lease)
+        return len(keys)
+
+    def no_space(self, more: int) -> StatusError:
+        text = f"mvcc: database space exceeded: {self.size} bytes and {more} more are over the quota"
+        return StatusError("NoSpace", text, {"size": self.size})
 
     # ── history ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def events_since(self, revision: int, limit: int = 0) -> Sequence[Event]:
         """Events from `revision` on, in order; with `limit` about so many, but always whole revisions. StatusError
         Compacted. Events at the compacted revision itself are still there."""
+        return tuple(map(rows.event_of, self.rows_since(revision, limit)))
+
+    def rows_since(self, revision: int, limit: int = 0) -> list[EventRow]:
+        """The same, as rows."""
         if revision < self.compacted:
             raise compacted_error(revision, self.compacted)
-        events = self._events
-        if not events or events[-1].kv.mod_revision < revision:
-            return ()
-        start = bisect_left(events, revision, key=_event_revision)
-        if not limit or len(events) - start <= limit:
-            return events[start:]
-        stop = bisect_right(events, events[start + limit - 1].kv.mod_revision, key=_event_revision)
-        return events[start:stop]
+        return self.history.since(revision, self.compacted, limit)
 
     def compact(self, revision: int) -> int:
-        """Forget all that was overwritten or deleted before `revision`; how many versions went. StatusError
-        Compacted or FutureRevision (etcd: Compact)."""
+        """Forget all that was overwritten or deleted before `revision`; how many bytes went. StatusError Compacted or
+        FutureRevision (etcd: Compact). It is true at once; `scrub` gives the memory back."""
         if revision > self.revision:
-            raise StatusError(
-                "FutureRevision", f"revision {revision} does not exist yet, the newest is {self.revision}"
-            )
+            raise future_error(revision, self.revision)
         if revision <= self.compacted:
             raise compacted_error(revision, self.compacted)
-        cut = bisect_left(self._events, revision, key=_event_revision)
-        past, self._events = self._events[:cut], self._events[cut:]
-        touched = dict.fromkeys(event.kv.key for event in past)
-        # What `revision` itself wrote stays, but what was there before it goes.
-        for at, event in enumerate(self._events):
-            if event.kv.mod_revision > revision:
-                break
-            touched[event.kv.key] = None
-            self._events[at] = Event(event.kv, None)
+        freed = self.history.weigh(self.compacted, revision)
+        self.size -= freed
         self.compacted = revision
-        return sum(self._forget(key, revision) for key in touched)
+        self.history.forget_views(revision)
+        return freed
 
-    def _forget(self, key: bytes, revision: int) -> int:
-        """Keep of `key` what is visible at `revision` or later. A tombstone goes only below `revision`, for its
-        event is kept (a watcher from `revision` on must see it)."""
-        gone = 0
-        older = self._older.get(key)
-        if older is not None:
-            newest = self._live.get(key) or self._dead[key]
-            if newest.mod_revision <= revision:
-                keep = len(older)
-            else:
-                keep = max(0, bisect_right(older, revision, key=_mod_revision) - 1)
-                if keep < len(older) and not older[keep].version and older[keep].mod_revision < revision:
-                    keep += 1
-            gone = keep
-            del older[:keep]
-            if not older:
-                del self._older[key]
-        dead = self._dead.get(key)
-        if dead is not None and dead.mod_revision < revision:
-            del self._dead[key]
-            gone += 1
-        return gone
+    def scrub(self, budget: int = 2000) -> bool:
+        """Give back the memory of about `budget` compacted events. Is there more? Nothing that can be asked of the
+        space depends on how far this has come."""
+        return self.history.scrub(self.compacted, budget)
+
+    def bump(self, revisions: int) -> None:
+        """Go on `revisions` later, with nothing before to be had: for a restored backup, whose lost tail may have been
+        seen by watchers (etcd: --bump-revision --mark-compacted)."""
+        self.revision += revisions
+        if self.revision > self.compacted:
+            self.compact(self.revision)
 
     # ── as a whole ───────────────────────────────────────────────────────────────────────────────────────────
 
     def dump(self) -> Dump:
-        """Everything, as values that `load` takes back: same revisions, same history."""
-        first = self._events[0].kv.mod_revision if self._events else self.revision + 1
-        base = [kv for kv in self._live.values() if kv.mod_revision < first]
-        for older in self._older.values():
-            base.extend(kv for kv in older if kv.mod_revision < first)
-        base.sort()
-        return Dump(self.revision, self.compacted, base, [event.kv for event in self._events])
+        """Everything, as values that `load` takes back: same revisions, same history. Taken at once by copying
+        pointers; `base` and `events` are made while they are read, once, and the space may go on meanwhile."""
+        segments = [(segment.kvs[:], segment.prevs[:]) for segment in self.history.segments]
+        base = _base(list(self._keys), self._live.copy(), segments, self.compacted)
+        events = _from(segments, self.compacted)
+        leases = (self.leases.last, self.leases.rows())
+        return Dump(self.revision, self.compacted, base, events, leases)
 
     @classmethod
-    def load(cls, dump: Dump) -> Space:
-        space = cls()
-        space.revision, space.compacted = dump.revision, dump.compacted
-        space._live = {kv.key: kv for kv in dump.base}
-        if len(space._live) != len(dump.base):
-            raise InvariantViolation(f"{len(dump.base) - len(space._live)} keys of a dump have two first versions")
+    def load(cls, dump: Dump, segment: int = SEGMENT) -> Space:
+        space = cls(segment)
+        live, history = space._live, space.history
+        for kv in dump.base:
+            if live.setdefault(kv[0], kv) is not kv:
+                raise InvariantViolation(f"key {kv[0]!r} of a dump has two first versions")
+            space.size += len(kv[0]) + len(kv[1])
+        last = 0
         for kv in dump.events:
-            prev = space._live.get(kv.key)
-            before = prev or space._dead.pop(kv.key, None)
-            if before is not None:
-                space._older.setdefault(kv.key, []).append(before)
-            if kv.version:
-                space._live[kv.key] = kv
+            key = kv[0]
+            prev = live.get(key)
+            if kv[3] < last:
+                raise InvariantViolation(f"revision {kv[3]} of a dump comes after {last}")
+            if kv[3] > last and len(history.kvs) >= history.segment:
+                history.roll()
+            last = kv[3]
+            if kv[4]:
+                if prev is not None:
+                    kv = (prev[0], *kv[1:])
+                live[kv[0]] = kv
             else:
-                space._live.pop(kv.key, None)
-                space._dead[kv.key] = kv
-            space._events.append(Event(kv, prev))
-        space._keys = SortedList(space._live)
+                live.pop(key, None)
+            space.size += len(key) + len(kv[1])
+            history.kvs.append(kv)
+            history.prevs.append(prev)
+        space.revision, space.compacted = dump.revision, dump.compacted
+        space._keys = SortedList(live)
+        space.leases.load(dump.leases[0], dump.leases[1])
+        for kv in live.values():
+            if kv[5]:
+                space.leases.move(kv[0], 0, kv[5])
         return space
-
-
-def check_operations(compares: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op]) -> None:
-    """StatusError BadRequest for what cannot be meant: empty keys, unknown comparisons, and one key written twice in a
-    branch (etcd: duplicate key given in txn request)."""
-    for compare in compares:
-        if compare.target not in ("value", "version", "create", "mod") or compare.op not in ("=", "!=", "<", ">"):
-            raise StatusError("BadRequest", f"unknown comparison {compare.target!r} {compare.op!r}")
-        if type(compare.operand) is not (bytes if compare.target == "value" else int):
-            raise StatusError("BadRequest", f"{compare.target} is compared with {type(compare.operand).__name__}")
-    for branch in (success, failure):
-        if len(branch) == 1:
-            if not branch[0].key:
-                raise StatusError("BadRequest", "a key is empty")
-        elif branch:
-            _check_branch(branch)
-
-
-def _check_branch(branch: Sequence[Op]) -> None:
-    if not all(op.key for op in branch):
-        raise StatusError("BadRequest", "a key is empty")
-    puts = sorted(op.key for op in branch if type(op) is Put)
-    for left, right in zip(puts, puts[1:], strict=False):
-        if left == right:
-            raise StatusError("BadRequest", f"key {left!r} is put twice in one transaction")
-    for op in branch:
-        if type(op) is Delete and puts:
-            at = bisect_left(puts, op.key)
-            hit = at < len(puts) and (puts[at] == op.key if op.end is None else op.end == FOREVER or puts[at] < op.end)
-            if hit:
-                raise StatusError("BadRequest", f"key {puts[at]!r} is put and deleted in one transaction")
 
 
 def compacted_error(revision: int, compacted: int) -> StatusError:
@@ -338,11 +309,40 @@ def compacted_error(revision: int, compacted: int) -> StatusError:
     return StatusError("Compacted", text, {"compacted": compacted})
 
 
-def _page(query: Range, kvs: Sequence[KeyValue], count: int, revision: int) -> RangeResult:
-    if query.count_only:
-        return RangeResult(revision, (), count, False)
-    if 0 < query.limit < len(kvs):
-        kvs = kvs[: query.limit]
-    if query.keys_only:
-        kvs = [kv._replace(value=b"") for kv in kvs]
-    return RangeResult(revision, tuple(kvs), count, len(kvs) < count)
+def future_error(revision: int, newest: int) -> StatusError:
+    text = f"revision {revision} does not exist yet, the newest is {newest}"
+    return StatusError("FutureRevision", text, {"revision": newest})
+
+
+def _filtered(found: Iterable[KeyRow], row: Row) -> list[KeyRow]:
+    min_mod, max_mod, min_create, max_create = row[8:]
+    return [kv for kv in found if min_mod <= kv[3] <= (max_mod or inf) and min_create <= kv[2] <= (max_create or inf)]
+
+
+def _ordered(found: list[KeyRow], order: str, target: str) -> list[KeyRow]:
+    """etcd: a target without an order means ascending. Equals stay in order of their keys."""
+    if target == "key":
+        return found[::-1] if order == "desc" else found
+    return sorted(found, key=_TARGETS[target], reverse=order == "desc")
+
+
+def _base(keys: list[bytes], live: dict[bytes, KeyRow], segments: list[_Copy], compacted: int) -> Iterator[KeyRow]:
+    """What was current before the oldest event that can be told: of what is live, and of what events replaced."""
+    first = next((kv[3] for kvs, _ in segments for kv in kvs if kv[3] >= compacted), inf)
+    older = [
+        prev
+        for kvs, prevs in segments
+        for kv, prev in zip(kvs, prevs, strict=True)
+        if prev is not None and prev[3] < first and kv[3] > compacted
+    ]
+    found = [kv for kv in live.values() if kv[3] < first]
+    if 8 * len(found) < len(keys):
+        untouched: Iterable[KeyRow] = sorted(found)
+    else:  # step by step: by key is a walk all over the memory
+        untouched = (kv for kv in map(live.__getitem__, keys) if kv[3] < first)
+    del found
+    yield from merge(untouched, sorted(older)) if older else untouched
+
+
+def _from(segments: list[_Copy], compacted: int) -> Iterator[KeyRow]:
+    return (kv for kvs, _ in segments for kv in kvs if kv[3] >= compacted)

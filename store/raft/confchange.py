@@ -8,7 +8,7 @@ decider.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cluster.errors import InvariantViolation
 from store.raft.messages import CONFIGURATION, Configuration, Entry
@@ -60,21 +60,54 @@ class Configurations:
         base = self.at(index)
         self._history = [(index, base)] + [pair for pair in self._history if pair[0] > index]
 
-    def restore(self, index: int, configuration: Configuration, commit: int) -> None:
-        """A received snapshot replaces all that was not committed. The rest stays until the next compaction: while the
-        snapshot is not installed, the shell's state is the old one."""
-        self._history = [pair for pair in self._history if pair[0] <= commit] + [(index, configuration)]
+    def restore(self, index: int, configuration: Configuration) -> None:
+        """A received snapshot replaces everything."""
+        self._history = [(index, configuration)]
 
 
 def encode(configuration: Configuration) -> bytes:
-    """Three lines (voters, learners, outgoing) of names with a space between."""
-    sets = (configuration.voters, configuration.learners, configuration.outgoing)
+    """Four lines (voters, learners, outgoing, ids) of names or numbers with a space between."""
+    sets = (configuration.voters, configuration.learners, configuration.outgoing, map(str, configuration.ids))
     return "\n".join(" ".join(names) for names in sets).encode()
 
 
 def decode(data: bytes) -> Configuration:
-    voters, learners, outgoing = (tuple(line.split()) for line in data.decode().split("\n"))
-    return Configuration(voters, learners, outgoing)
+    voters, learners, outgoing, ids = (tuple(line.split()) for line in data.decode().split("\n"))
+    return Configuration(voters, learners, outgoing, tuple(map(int, ids)))
+
+
+def seated(configuration: Configuration, id_of: Callable[[str], int]) -> Configuration:
+    """With the ids of those who vote in it."""
+    ids = tuple([id_of(name) if configuration.votes(name) else 0 for name in configuration.everyone])
+    return Configuration(configuration.voters, configuration.learners, configuration.outgoing, ids)
+
+
+# ── what may follow ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_learner(current: Configuration, name: str) -> Configuration:
+    """A new member is sent the log and decides nothing until it has caught up (4.2.1)."""
+    if name in current.everyone:
+        raise ChangeRefusedError(f"{name} is a member already")
+    return Configuration(current.voters, (*current.learners, name))
+
+
+def promoted(current: Configuration, name: str) -> Configuration:
+    if name not in current.learners:
+        raise ChangeRefusedError(f"{name} is no learner")
+    return Configuration((*current.voters, name), tuple([n for n in current.learners if n != name]))
+
+
+def without(current: Configuration, name: str) -> Configuration:
+    if name not in current.everyone:
+        raise ChangeRefusedError(f"{name} is no member")
+    voters, learners = (tuple([n for n in group if n != name]) for group in (current.voters, current.learners))
+    return Configuration(voters, learners)
+
+
+def replaced(current: Configuration, old: str, new: str) -> Configuration:
+    """A learner takes the place of a voter, through a joint configuration (4.3)."""
+    return without(promoted(current, new), old)
 
 
 def towards(current: Configuration, target: Configuration) -> Configuration:
@@ -85,9 +118,14 @@ def towards(current: Configuration, target: Configuration) -> Configuration:
     names = target.voters + target.learners
     if not target.voters or target.outgoing or len(set(names)) != len(names) or any(not n.split() for n in names):
         raise ChangeRefusedError(f"{target} is no configuration: voters and learners, each name once, at least a voter")
-    if len(set(current.voters) ^ set(target.voters)) <= 1:
-        return target
+    if overlapping(current, target):
+        return Configuration(target.voters, target.learners)
     return Configuration(target.voters, target.learners, current.voters)
+
+
+def overlapping(current: Configuration, target: Configuration) -> bool:
+    """Does any majority of the one meet any majority of the other (4.1)?"""
+    return len(set(current.voters) ^ set(target.voters)) <= 1
 
 
 def leave(joint: Configuration) -> Configuration:

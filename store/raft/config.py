@@ -12,7 +12,8 @@ from cluster.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`members` are the first voters and count only until the log or a snapshot holds a configuration."""
+    """`members` are the first voters and count only until the log or a snapshot holds a configuration; empty for a
+    member that joins a cluster that exists."""
 
     id: str
     members: tuple[str, ...]
@@ -23,12 +24,24 @@ class Config:
     """Most payload of one Append; a single larger entry still goes alone."""
     max_inflight: int = 64
     """Appends under way to one follower before the leader waits for an answer."""
+    max_inflight_bytes: int = 16 << 20
+    """Payload under way to one follower before the leader waits for an answer."""
     snapshot_chunk_bytes: int = 1 << 20
+    snapshot_window: int = 4
+    """Chunks under way to one follower."""
     retain_entries: int = 1000
     """Entries kept in memory below a compaction, for followers that lag a little."""
     check_quorum: bool = True
     """A leader that hears no majority for `election_seconds` steps down (6.2); voters who hear one refuse (4.2.3)."""
     pre_vote: bool = True
+    lease_clock_error: float = 0.05
+    """While one member's clock advances by t, no other's advances by more than t * (1 + this). Lease reads (6.4.1) are
+    safe within it and not beyond. 0: no leases."""
+
+    @property
+    def leases(self) -> bool:
+        """Without check-quorum voters promise a leader nothing, so there is no lease."""
+        return self.check_quorum and self.lease_clock_error > 0
 
     def __post_init__(self) -> None:
         checks = (
@@ -42,8 +55,11 @@ class Config:
             ),
             (self.max_append_bytes > 0, "max_append_bytes", "more than 0"),
             (self.max_inflight > 0, "max_inflight", "more than 0"),
+            (self.max_inflight_bytes > 0, "max_inflight_bytes", "more than 0"),
             (self.snapshot_chunk_bytes > 0, "snapshot_chunk_bytes", "more than 0"),
+            (self.snapshot_window > 0, "snapshot_window", "more than 0"),
             (self.retain_entries >= 0, "retain_entries", "0 or more"),
+            (0 <= self.lease_clock_error < 1, "lease_clock_error", "from 0 (no leases) to less than 1"),
         )
         for holds, name, right in checks:
             if not holds:

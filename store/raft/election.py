@@ -1,4 +1,5 @@
-"""Elections: when to campaign, whom to vote for, which terms to believe (thesis 3.3, 3.4, 3.6.1, 4.2.3, 9.6).
+"""Elections: when to campaign, whom to vote for, which terms to believe, and who is told that it has no place here
+(thesis 3.3, 3.4, 3.6.1, 4.2.3, 9.6).
 
 Must not touch the log but to ask how up-to-date it is.
 """
@@ -13,11 +14,12 @@ from store.raft.messages import (
     Message,
     PreVote,
     PreVoteReply,
+    Refused,
     TimeoutNow,
     Vote,
     VoteReply,
 )
-from store.raft.quorum import Outcome, outcome
+from store.raft.quorum import Outcome, outcome, unanimous
 from store.raft.state import Role, State
 
 
@@ -25,6 +27,7 @@ def campaign(state: State, *, pre: bool, transfer: bool = False) -> None:
     """Ask for votes; `pre` only asks how it would go, and changes no term. Only the electable get here."""
     state.leader = ""
     state.votes = {state.id: True}
+    state.voter_ids = {state.id: state.disk_id}
     if pre:
         state.role = Role.PRE_CANDIDATE
     else:
@@ -35,7 +38,7 @@ def campaign(state: State, *, pre: bool, transfer: bool = False) -> None:
     log = state.log
     for peer in state.peers():
         if pre:
-            state.outbox.append(PreVote(state.id, peer, state.term + 1, log.last, log.last_term))
+            state.early.append(PreVote(state.id, peer, state.term + 1, log.last, log.last_term))
         else:
             state.outbox.append(Vote(state.id, peer, state.term, log.last, log.last_term, transfer))
     _count(state)
@@ -48,62 +51,92 @@ def tick(state: State) -> None:
 
 
 def admit(state: State, message: Message) -> bool:
-    """Compare terms (3.3): False when the message is of an earlier term, or its election is not to be heard."""
-    if isinstance(message, PreVote | Vote) and state.leased and message.term > state.term:
-        if isinstance(message, PreVote) or not message.transfer:
-            return False
-    if message.term > state.term:
-        if isinstance(message, PreVote) or (isinstance(message, PreVoteReply) and message.granted):
-            return True
-        led_by_sender = isinstance(message, Append | InstallSnapshot)
-        state.follow(message.term, message.src if led_by_sender else "")
-    elif message.term < state.term:
+    """Compare terms (3.3), when they differ: False when the message is of an earlier term, or its election is not to
+    be heard."""
+    if isinstance(message, Refused):
+        return True
+    if is_stale(state, message):
         _correct(state, message)
         return False
+    if isinstance(message, PreVote | Vote) and promised(state, message):
+        _tell_stranger(state, message)
+        return False
+    if isinstance(message, PreVote) or (isinstance(message, PreVoteReply) and message.granted):
+        return True
+    led_by_sender = isinstance(message, Append | InstallSnapshot)
+    state.follow(message.term, message.src if led_by_sender else "")
     return True
+
+
+def is_stale(state: State, message: Message) -> bool:
+    """Of an earlier term: whoever sent it leads no more, or has missed that (3.3)."""
+    return message.term < state.term
+
+
+def promised(state: State, message: PreVote | Vote) -> bool:
+    """Is that election refused because a leader may count on us (4.2.3)? Not if the leader itself asked for it."""
+    return state.leased and (isinstance(message, PreVote) or not message.transfer)
 
 
 def _correct(state: State, message: Message) -> None:
     """Tell a peer of an earlier term which one it is, so that it catches up; answers need no answer."""
     match message:
         case Append() | InstallSnapshot():
-            state.outbox.append(AppendReply(state.id, message.src, state.term, 0, rejected=True))
+            state.outbox.append(AppendReply(state.id, message.src, state.term, 0, True, src_id=state.disk_id))
         case PreVote():
-            state.outbox.append(PreVoteReply(state.id, message.src, state.term, False))
+            state.outbox.append(PreVoteReply(state.id, message.src, state.term, False, state.disk_id))
         case Vote():
-            state.outbox.append(VoteReply(state.id, message.src, state.term, False))
+            state.outbox.append(VoteReply(state.id, message.src, state.term, False, state.disk_id))
         case _:
             pass
+
+
+def _tell_stranger(state: State, message: PreVote | Vote) -> None:
+    """Who campaigns though it is no member may not know that it was removed. Only a leader can say so."""
+    if state.role is Role.LEADER and message.src not in state.configuration.everyone:
+        leading.refuse(state, message.src)
 
 
 def on_prevote(state: State, message: PreVote) -> None:
     granted = message.term > state.term and state.log.up_to_date(message.last_index, message.last_term)
     term = message.term if granted else state.term
-    state.outbox.append(PreVoteReply(state.id, message.src, term, granted))
+    state.early.append(PreVoteReply(state.id, message.src, term, granted, state.disk_id))
 
 
 def on_prevote_reply(state: State, message: PreVoteReply) -> None:
-    if state.role is not Role.PRE_CANDIDATE or message.term != state.term + message.granted:
-        return
-    state.votes.setdefault(message.src, message.granted)
-    _count(state)
+    if state.role is Role.PRE_CANDIDATE and message.term == state.term + message.granted:
+        _take_vote(state, message)
 
 
 def on_vote(state: State, message: Vote) -> None:
     """One vote a term, first come, first served (3.4), and none for a log that lacks what ours has (3.6.1)."""
-    free = state.vote == message.src or (not state.vote and not state.leader)
-    granted = free and state.log.up_to_date(message.last_index, message.last_term)
+    granted = is_free(state, message.src) and state.log.up_to_date(message.last_index, message.last_term)
     if granted:
         state.vote = message.src
         state.wait_for_election()
-    state.outbox.append(VoteReply(state.id, message.src, state.term, granted))
+    state.outbox.append(VoteReply(state.id, message.src, state.term, granted, state.disk_id))
+
+
+def is_free(state: State, candidate: str) -> bool:
+    """Is our vote of this term still to be had, or had by that candidate already?"""
+    return state.vote == candidate or (not state.vote and not state.leader)
 
 
 def on_vote_reply(state: State, message: VoteReply) -> None:
-    if state.role is not Role.CANDIDATE:
-        return
-    state.votes.setdefault(message.src, message.granted)
-    _count(state)
+    if state.role is Role.CANDIDATE:
+        _take_vote(state, message)
+
+
+def _take_vote(state: State, message: PreVoteReply | VoteReply) -> None:
+    """Another disk under a member's name is not that member."""
+    if message.src not in state.votes and counts(state, message.src, message.src_id):
+        state.votes[message.src] = message.granted
+        state.voter_ids[message.src] = message.src_id
+        _count(state)
+
+
+def counts(state: State, name: str, id: int) -> bool:
+    return state.configuration.seats(name, id)
 
 
 def on_timeout_now(state: State, message: TimeoutNow) -> None:
@@ -112,8 +145,21 @@ def on_timeout_now(state: State, message: TimeoutNow) -> None:
         campaign(state, pre=False, transfer=True)
 
 
+def on_refused(state: State, message: Refused) -> None:
+    """We have no place in the configuration that is committed at that index: stop campaigning, unless our own log
+    knows of a later one. What was committed stays true, so the terms do not matter."""
+    if state.role is Role.LEADER or message.index <= state.refused_at:
+        return
+    if state.seated and state.configurations.index >= message.index:
+        return
+    state.refused_at, state.refused = message.index, message
+    state.follow(state.term, state.leader)
+
+
 def _count(state: State) -> None:
-    result = outcome(state.configuration, state.votes)
+    """A majority elects (3.4); while the cluster is being founded only all together do (store/raft/__init__.py)."""
+    configuration = state.configuration
+    result = (unanimous if configuration.founding else outcome)(configuration, state.votes)
     if result is Outcome.WON and state.role is Role.PRE_CANDIDATE:
         campaign(state, pre=False)
     elif result is Outcome.WON:

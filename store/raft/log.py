@@ -2,13 +2,16 @@
 
 Must not decide anything about elections or replication; it answers questions and refuses what would break it.
 
-    first - 1          applied      commit       stable          last
-    |  compacted  ... |            |            |  in the shell's hands or not yet given to it |
+    first - 1 <= applied <= given <= commit <= last;  first - 1 <= stable <= handed <= last
+
+What the shell was handed to write (up to `handed`) is durable only up to `stable`; what it was given to apply (up to
+`given`) has been applied up to `applied`. What is committed need not be stable here: others have it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -32,11 +35,13 @@ class Log:
                 raise InvariantViolation(f"stored log: entry {entry.index} where {expected} is due")
         self.last = self.first + len(self.entries) - 1
         """Index of the last entry, or of the compaction when there is none: asked all the time, so it is kept."""
-        self.stable = self._handed = self.last
+        self.stable = self.handed = self.last
+        self._writes: deque[list[int]] = deque()
+        """[number, last]: entries up to `last` will be durable, by this or an earlier write, when that write is."""
         if commit > self.last:
             raise InvariantViolation(f"stored log ends at {self.last}, but {commit} was committed and durable here")
         self.commit = max(snapshot.index, commit)
-        self.applied = snapshot.index
+        self.applied = self.given = snapshot.index
 
     @property
     def last_term(self) -> int:
@@ -69,10 +74,14 @@ class Log:
         self.entries.extend(entries)
         self.last += len(entries)
 
+    def matches(self, prev_index: int, prev_term: int) -> bool:
+        """The consistency check (3.5)."""
+        return self.term(prev_index) == prev_term
+
     def match(self, prev_index: int, prev_term: int, entries: Sequence[Entry]) -> Sequence[Entry] | None:
         """A leader's entries: None when the place before them does not match; else what was new here. An entry that
         contradicts one of ours cuts the log there; one that is here already is never cut off (3.5)."""
-        if self.term(prev_index) != prev_term:
+        if not self.matches(prev_index, prev_term):
             return None
         if entries and (entries[0].index != prev_index + 1 or entries[-1].index != prev_index + len(entries)):
             raise InvariantViolation(f"entries {entries[0].index}..{entries[-1].index} sent to follow {prev_index}")
@@ -101,21 +110,25 @@ class Log:
         del self.entries[index - self.first :]
         self.last = index - 1
         self.stable = min(self.stable, index - 1)
-        self._handed = min(self._handed, index - 1)
+        self.handed = min(self.handed, index - 1)
+        self._disown(index)
 
-    def between(self, low: int, high: int) -> list[Entry]:
-        """Entries low..high, both included."""
-        return self.entries[low - self.first : high - self.first + 1] if low <= high else []
+    def _disown(self, index: int) -> None:
+        """Writes under way hold entries that are no longer ours: when they are done, these must not count as durable,
+        even if the same entries come back meanwhile (a later write may have cut them off on disk)."""
+        for write in self._writes:
+            write[1] = min(write[1], index - 1)
 
-    def batch(self, low: int, most_bytes: int) -> tuple[Entry, ...]:
-        """Entries from `low` on, at most so many bytes of data, but at least one if there is one."""
-        start = low - self.first
-        size, end = 0, start
-        for end in range(start, len(self.entries)):
-            size += len(self.entries[end].data)
-            if size > most_bytes and end > start:
-                return tuple(self.entries[start:end])
-        return tuple(self.entries[start : end + 1])
+    def batch(self, low: int, most_bytes: int) -> tuple[tuple[Entry, ...], int]:
+        """Entries from `low` on, at most so many bytes of data, but at least one; and how many bytes they are."""
+        entries, start = self.entries, low - self.first
+        size, end = len(entries[start].data), start + 1
+        while end < len(entries):
+            more = size + len(entries[end].data)
+            if more > most_bytes:
+                break
+            size, end = more, end + 1
+        return tuple(entries[start:end]), size
 
     def commit_to(self, index: int) -> None:
         """Never backwards."""
@@ -123,14 +136,23 @@ class Log:
             raise InvariantViolation(f"committing {index}, but the log ends at {self.last}")
         self.commit = max(self.commit, index)
 
-    def hand_out(self) -> list[Entry]:
-        """What is not durable yet, for the shell to write; settled() tells that it has."""
-        self._handed = self.last
-        return self.entries[self.stable + 1 - self.first :] if self.stable < self.last else []
+    def hand_out(self, number: int) -> list[Entry]:
+        """What no write holds yet, for the shell to write under that number; numbers count up."""
+        new = self.entries[self.handed + 1 - self.first :]
+        self.handed = self.last
+        self._writes.append([number, self.last])
+        return new
 
-    def settled(self) -> None:
-        """All that was handed out, and not cut since, is durable."""
-        self.stable = max(self.stable, self._handed)
+    def settled(self, number: int) -> None:
+        """Writes up to that number are durable."""
+        writes = self._writes
+        while writes and writes[0][0] <= number:
+            self.stable = max(self.stable, writes.popleft()[1])
+
+    def give(self) -> list[Entry]:
+        """What is committed and was not given to the shell yet, to apply."""
+        given, self.given = self.given, self.commit
+        return self.entries[given + 1 - self.first : self.commit + 1 - self.first]
 
     def compact(self, snapshot: SnapshotMeta, keep_from: int) -> None:
         """A durable snapshot exists: drop entries below `keep_from` (at most snapshot.index + 1)."""
@@ -140,6 +162,7 @@ class Log:
                 f"and the term there {self.term(snapshot.index)}"
             )
         self.snapshot = snapshot
+        self.stable = max(self.stable, snapshot.index)
         base = min(keep_from, snapshot.index + 1) - 1
         term = self.term(base)
         if term is not None and base >= self.first:
@@ -153,4 +176,5 @@ class Log:
         self.snapshot = snapshot
         self.entries = []
         self.first, self.base_term = snapshot.index + 1, snapshot.term
-        self.last = self.stable = self._handed = self.commit = self.applied = snapshot.index
+        self.last = self.stable = self.handed = self.commit = self.given = self.applied = snapshot.index
+        self._writes.clear()

@@ -2,7 +2,8 @@
 
 Must not know how any of it becomes bytes (store/codec.py) or what a handler does with it (election, replication).
 
-Terms follow Ongaro's thesis. Every message has `src`, `dst` (member names, which are bus addresses) and `term`.
+Terms follow Ongaro's thesis. Every message has `src`, `dst` (member names, which are bus addresses) and `term`; every
+reply also `src_id`, the id of the disk that answers (store/raft/__init__.py says what it is for).
 """
 
 from __future__ import annotations
@@ -29,28 +30,46 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class HardState:
     """What must survive a crash besides the log. `commit` only saves work (never beyond what was
-    durable before it was written); it need not be synced."""
+    durable before it was written); it need not be synced. `id`: this disk's, drawn when it was empty; 0: not yet."""
 
     term: int = 0
     vote: str = ""
     commit: int = 0
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Who decides. `outgoing` is not empty only in joint consensus (4.3): then a majority of each set is needed."""
+    """Who decides. `outgoing` is not empty only in joint consensus (4.3): then a majority of each set is needed.
+
+    `ids`: the disk id of each of `everyone`, in that order; 0 for learners, which decide nothing. Empty as long as the
+    cluster is being founded: then nobody's id is known yet.
+    """
 
     voters: tuple[str, ...]
     learners: tuple[str, ...] = ()
     outgoing: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
 
     @property
     def everyone(self) -> tuple[str, ...]:
         """All who are sent the log, each once, in a fixed order."""
         return tuple(dict.fromkeys(self.voters + self.outgoing + self.learners))
 
+    @property
+    def founding(self) -> bool:
+        return not self.ids
+
     def votes(self, member: str) -> bool:
         return member in self.voters or member in self.outgoing
+
+    def seat(self, member: str) -> int:
+        """The id of the disk that may vote under that name; 0: none, or not known yet."""
+        return dict(zip(self.everyone, self.ids, strict=False)).get(member, 0)
+
+    def seats(self, member: str, id: int) -> bool:
+        """Does the member with that disk vote here?"""
+        return self.votes(member) and (self.founding or self.seat(member) == id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +79,6 @@ class SnapshotMeta:
     index: int = 0
     term: int = 0
     configuration: Configuration = Configuration(())
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A whole state machine as bytes, at `index`."""
-
-    index: int
-    term: int
-    configuration: Configuration
-    data: bytes
-
-    @property
-    def meta(self) -> SnapshotMeta:
-        return SnapshotMeta(self.index, self.term, self.configuration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class PreVoteReply:
     dst: str
     term: int
     granted: bool
+    src_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class VoteReply:
     dst: str
     term: int
     granted: bool
+    src_id: int = 0
 
 
 @dataclass(slots=True)  # not frozen: half of all messages, built at half the cost
@@ -145,11 +152,13 @@ class AppendReply:
     hint_index: int = 0
     hint_term: int = 0
     round: int = 0
+    src_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: the shell fills in `data`
 class InstallSnapshot:
-    """One chunk (5.1): `data` belongs at `offset` bytes; `done` marks the last one."""
+    """One chunk (5.1): `size` bytes that belong at `offset`; `done` marks the last one. The core never holds them: the
+    leader's shell reads `data` from the snapshot's file when it sends."""
 
     src: str
     dst: str
@@ -158,13 +167,19 @@ class InstallSnapshot:
     snap_term: int
     configuration: Configuration
     offset: int
-    data: bytes
-    done: bool
+    size: int
+    data: bytes = b""
+    done: bool = False
+
+    @property
+    def meta(self) -> SnapshotMeta:
+        return SnapshotMeta(self.index, self.snap_term, self.configuration)
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotReply:
-    """`index`: the snapshot meant. `done`: the follower has it (or more); else it wants the chunk at `offset`."""
+    """`index`: the snapshot meant. `done`: the follower has it (or more); else it has all bytes before `offset` and
+    wants those from there on."""
 
     src: str
     dst: str
@@ -172,6 +187,7 @@ class SnapshotReply:
     index: int
     offset: int
     done: bool = False
+    src_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +199,29 @@ class TimeoutNow:
     term: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The committed configuration at `index` has no place for `dst`: it was removed (`seat` 0), or another disk than
+    the one it has now is a member under its name (`seat`: that disk's id). It holds whatever the terms are."""
+
+    src: str
+    dst: str
+    term: int
+    index: int
+    seat: int
+
+
 Message: TypeAlias = (
-    PreVote | PreVoteReply | Vote | VoteReply | Append | AppendReply | InstallSnapshot | SnapshotReply | TimeoutNow
+    PreVote
+    | PreVoteReply
+    | Vote
+    | VoteReply
+    | Append
+    | AppendReply
+    | InstallSnapshot
+    | SnapshotReply
+    | TimeoutNow
+    | Refused
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -197,5 +234,6 @@ MESSAGES: tuple[type[Message], ...] = (
     InstallSnapshot,
     SnapshotReply,
     TimeoutNow,
+    Refused,
 )
 """Every message type, for codecs and tests."""

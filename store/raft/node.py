@@ -2,14 +2,17 @@
 
 Must not hold a clock, a disk or a socket, and decides nothing itself: election.py, leading.py and following.py do.
 
-The shell's loop (after etcd-io/raft's RawNode, but with time as an argument, so that an idle node costs nothing):
+The shell's loop (after etcd-io/raft's RawNode with asynchronous writes, but with time as an argument, so that an idle
+node costs nothing):
 
     node = Node(config, stored, rng, now)
     wait until now >= node.deadline(): node.tick(now); or for messages: node.step(message, now); or for proposals
     while ready := node.ready():
-        store ready.snapshot, then ready.hard and ready.entries; send ready.early meanwhile; sync if ready.must_sync
-        send ready.messages; install ready.snapshot; apply ready.committed; answer ready.reads
-        node.advance(ready)
+        store ready.chunks; append ready.hard and ready.entries; send ready.early; apply ready.committed and call
+        node.applied(index); answer ready.reads
+        if ready.must_sync: begin a sync, and go on with this loop meanwhile
+    whenever all that a Ready and those before it wrote is durable (at once, if nothing is being written):
+        ready.install: finish that file, load it; node.durable(ready); send ready.messages
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from random import Random
 from typing import Any
 
 from cluster.errors import InvariantViolation
-from store.raft import confchange, election, following, leading
+from store.raft import confchange, election, following, leading, sending
 from store.raft.confchange import ChangeRefusedError, Configurations
 from store.raft.config import Config
 from store.raft.log import Log
@@ -35,7 +38,7 @@ from store.raft.messages import (
     Message,
     PreVote,
     PreVoteReply,
-    Snapshot,
+    Refused,
     SnapshotMeta,
     SnapshotReply,
     TimeoutNow,
@@ -44,7 +47,7 @@ from store.raft.messages import (
 )
 from store.raft.progress import Pace
 from store.raft.reads import Answer
-from store.raft.state import Role, State, Transfer
+from store.raft.state import Incoming, Outgoing, Role, State
 
 __all__ = [
     "ChangeRefusedError",
@@ -68,6 +71,7 @@ HANDLERS: Mapping[type[Message], Callable[[State, Any], None]] = {
     AppendReply: leading.on_append_reply,
     InstallSnapshot: following.on_install_snapshot,
     SnapshotReply: leading.on_snapshot_reply,
+    Refused: election.on_refused,
 }
 
 
@@ -81,11 +85,13 @@ class NotLeaderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the member's disk held; `Stored()` for a new member. Entries at or below the snapshot are skipped."""
+    """What the member's disk held; `Stored()` for a new member. Entries at or below the snapshot are skipped.
+    `partial`: a snapshot that was being received, and how many bytes of it are there."""
 
     hard: HardState = HardState()
     snapshot: SnapshotMeta = SnapshotMeta()
     entries: Sequence[Entry] = ()
+    partial: tuple[SnapshotMeta, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,41 +105,53 @@ class RoleChange:
 
 @dataclass(slots=True)
 class Ready:
-    """What the shell must do, in this order: store `snapshot`, then `hard` and `entries`; send `early` (any time,
-    also before or during the sync); sync if `must_sync`; send `messages`; install `snapshot`; apply `committed`;
-    answer those `reads` whose index is applied (keep the others); `Node.advance`. Not frozen: one is built a turn."""
+    """What is new for the shell. The next one may be asked for before this one is durable. Not frozen: one is built a
+    turn."""
 
+    number: int
+    """They count up."""
     hard: HardState | None
+    """To append, in one record with `entries`."""
     entries: Sequence[Entry]
     """To append; the first one's index says where the log is cut before."""
-    snapshot: Snapshot | None
-    """Received: it replaces the whole state and the whole log. Entries stored before must not come back after a
-    restart, not even those above it: they belong to another history."""
-    early: tuple[Message, ...]
-    """A leader's Appends: they may be sent while its own disk syncs (10.2.1)."""
-    messages: tuple[Message, ...]
-    """They say what must be true on disk first."""
+    early: Sequence[Message]
+    """To send at once, whatever is durable: a leader's Appends (10.2.1), answers that say no more than what is."""
+    messages: Sequence[Message]
+    """To send once all that was handed out so far, this Ready included, is durable: they say so."""
     committed: Sequence[Entry]
-    """To apply in order. Configurations and no-ops (empty data) are among them and change no key."""
-    reads: tuple[Answer, ...]
+    """To apply in order, each once. Configurations and no-ops (empty data) are among them and change no key. They may
+    not be durable here yet: a majority has them."""
+    reads: Sequence[Answer]
     """(context, index): serve it once that index is applied; (context, None): refused, leadership is lost."""
     must_sync: bool
-    """False: nothing here is lost that matters (at most the commit hint)."""
+    """False: nothing here is lost that matters."""
     changed: RoleChange | None
     snapshot_wanted: bool
-    """A follower needs what the log no longer has: hand `provide_snapshot` one, at `status().first - 1` or above.
-    Asked again at later heartbeats while it is missing."""
+    """A follower needs what the log no longer has: `provide_snapshot`, at `status().first - 1` or above. Asked again at
+    later heartbeats while it is missing."""
+    chunks: Sequence[tuple[SnapshotMeta, int, bytes]]
+    """(meta, offset, bytes) of a snapshot that is received; offset 0 begins a new file. They need no sync."""
+    install: SnapshotMeta | None
+    """All of that file is there: verify it, make it durable, load the state machine from it, then call `durable`. It
+    replaces the whole state and the whole log: entries stored before must not come back after a restart, not even those
+    above it, for they belong to another history. If it is damaged, call `snapshot_failed` before `durable`."""
+    refused: Refused | None
+    """The cluster has no place for this member. `seat` 0: it was removed; it may be deleted. Else: another disk is
+    known under its name; remove the member and add it again, or give the old disk back."""
 
 
 @dataclass(frozen=True, slots=True)
 class FollowerStatus:
-    """`pace`: probe, replicate or snapshot; `heard`: when it last answered, in the node's time."""
+    """`pace`: probe, replicate or snapshot; `heard`: when it last answered, in the node's time; `arrived`: bytes of a
+    snapshot that is being sent."""
 
     id: str
+    voter: bool
     pace: Pace
     match: int
     next: int
     heard: float
+    arrived: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +170,24 @@ class Status:
     followers: tuple[FollowerStatus, ...]
 
 
+def recall(stored: Stored) -> HardState:
+    """What a member promised before it was restarted: term and vote must never be forgotten (3.8)."""
+    return stored.hard
+
+
+def split(state: State) -> tuple[Sequence[Message], Sequence[Message]]:
+    """(early, messages). Nothing is sent in a term, or after a vote, or under a disk id, that would not survive a
+    crash."""
+    early, messages, durable = state.early, state.outbox, state.durable
+    if early:
+        state.early = []
+    if messages:
+        state.outbox = []
+    if early and (state.term != durable.term or state.vote != durable.vote or state.disk_id != durable.id):
+        return (), messages + early
+    return early or (), messages or ()
+
+
 class Node:
     """One raft member. All times are seconds of one monotonic clock; they must never go back."""
 
@@ -160,12 +196,19 @@ class Node:
         base = snapshot.configuration if snapshot.index else Configuration(config.members)
         log = Log(snapshot, stored.entries, stored.hard.commit)
         self._state = state = State(config, log, Configurations(snapshot.index, base, log.entries), rng, now)
-        state.term, state.vote = stored.hard.term, stored.hard.vote
-        self._hard = stored.hard
+        self._hard = state.durable = recall(stored)
+        state.term, state.vote, state.disk_id = self._hard.term, self._hard.vote, self._hard.id
+        if not state.disk_id:
+            state.disk_id = 1 + rng.getrandbits(31)
+        elif config.leases:
+            # What this voter promised before its crash is not known any more; no promise is longer than this.
+            state.heard = now
+        if stored.partial is not None:
+            state.incoming = Incoming(stored.partial[0], "", stored.partial[1])
         self._told = RoleChange(Role.FOLLOWER, state.term, "")
-        self._outstanding: Ready | None = None
+        self._number = 0
         state.wait_for_election()
-        if state.fresh:
+        if state.configuration.founding:
             # A cluster that is being created campaigns within one heartbeat.
             state.election_at -= config.heartbeat_seconds
 
@@ -202,7 +245,9 @@ class Node:
         """A message arrived; what is late, doubled or not for us changes nothing."""
         state = self._state
         state.now = now
-        if message.dst == state.id and election.admit(state, message):
+        if message.dst != state.id:
+            return
+        if message.term == state.term or election.admit(state, message):
             HANDLERS[type(message)](state, message)
 
     def propose(self, datas: Sequence[bytes], now: float) -> int:
@@ -215,19 +260,25 @@ class Node:
         return first
 
     def propose_configuration(self, target: Configuration, now: float) -> int:
-        """Change the members, through a joint configuration when more than one voter differs. The index of the first
-        configuration entry. NotLeaderError; ChangeRefusedError while another change is under way, before the first
-        commit of this term (the bug of 2015 in single-server changes), or for no valid configuration."""
+        """Change the members, through a joint configuration when more than one voter differs (confchange.with_learner,
+        promoted, without and replaced make targets). The index of the first configuration entry. NotLeaderError;
+        ChangeRefusedError while another change is under way, before the first commit of this term (the bug of 2015 in
+        single-server changes), for no valid configuration, or for a new voter that is no caught-up learner (4.2.1).
+        A leader may remove itself: it leads until that is committed and then hands over (4.2.2)."""
         state = self._lead(now)
-        if state.configurations.index > state.log.commit:
-            raise ChangeRefusedError(f"the change at {state.configurations.index} is not committed")
-        if state.log.term(state.log.commit) != state.term:
-            raise ChangeRefusedError("nothing of this term is committed")
+        leading.check_change(state, target)
         return leading.append_configuration(state, confchange.towards(state.configuration, target))
 
     def read_index(self, context: int, now: float) -> None:
         """Ask for an index at which a read is linearizable (6.4); answered in Ready.reads. NotLeaderError."""
         self._lead(now, even_leaving=True).reads.add(context)
+
+    def lease_read(self, now: float) -> int | None:
+        """An index at which a read is linearizable, without asking anybody (6.4.1, leading.py); `now` must be fresh.
+        None when no lease is held: use read_index."""
+        state = self._state
+        state.now = now
+        return state.log.commit if leading.holds_lease(state) else None
 
     def transfer_leader(self, to: str, now: float) -> None:
         """Hand leadership to another voter (3.10). Until it takes over, or an election timeout has passed, nothing
@@ -235,8 +286,7 @@ class Node:
         state = self._lead(now)
         if to not in state.peers():
             raise ChangeRefusedError(f"{to} is no other voter")
-        state.transfer = Transfer(to, now + state.config.election_seconds)
-        leading.hand_over(state)
+        leading.transfer(state, to)
 
     def compact(self, meta: SnapshotMeta) -> None:
         """A durable snapshot of the applied state exists: forget the log it holds, but for `retain_entries` and for
@@ -245,15 +295,22 @@ class Node:
         if meta.index <= state.log.snapshot.index:
             return
         keep_from = meta.index + 1 - state.config.retain_entries
-        if state.outgoing and leading.sending_snapshot(state):
-            keep_from = min(keep_from, state.outgoing.index + 1)
+        if state.outgoing and sending.sending_snapshot(state):
+            keep_from = min(keep_from, state.outgoing.meta.index + 1)
         state.log.compact(meta, keep_from)
         state.configurations.compact(meta.index)
 
-    def provide_snapshot(self, snapshot: Snapshot) -> None:
-        """The answer to Ready.snapshot_wanted; held until no follower needs it."""
+    def provide_snapshot(self, meta: SnapshotMeta, size: int) -> None:
+        """The answer to Ready.snapshot_wanted: a file of `size` bytes, more than 0. The shell keeps it readable while
+        InstallSnapshots with this meta come out."""
+        if size <= 0:
+            raise InvariantViolation(f"a snapshot of {size} bytes")
         if self._state.role is Role.LEADER:
-            self._state.outgoing = snapshot
+            self._state.outgoing = Outgoing(meta, size)
+
+    def snapshot_failed(self, meta: SnapshotMeta) -> None:
+        """The received file (Ready.install) is damaged: receive it again, from the beginning."""
+        following.failed(self._state, meta)
 
     def configuration_at(self, index: int) -> Configuration:
         """In force once `index` is applied: what belongs into the meta of a snapshot there."""
@@ -264,79 +321,108 @@ class Node:
         return self._state.log.term(index) or 0
 
     def ready(self) -> Ready | None:
-        """What there is to do; None: nothing. Then advance() before asking again; all else may be called between."""
-        if self._outstanding is not None:
-            raise InvariantViolation("ready() again before advance()")
+        """What is new since the last call; None: nothing."""
         state, log = self._state, self._state.log
-        early = leading.sends(state) if state.role is Role.LEADER else []
-        if not early and self._nothing_new():
-            return None
-        # Never a commit beyond what was durable before: if the entries of this Ready were torn off in a crash, the hint
-        # would bless what an earlier leader had put in their places.
-        before, told = self._hard, self._told
-        commit = log.commit if log.commit < log.stable else log.stable
-        new_term = state.term != before.term or state.vote != before.vote
-        hard = HardState(state.term, state.vote, commit) if new_term or commit != before.commit else before
-        messages: list[Message] = state.outbox
-        if new_term:
-            # Won with our own vote alone, which is not durable yet: after a crash we might lead this term again.
-            messages, early = messages + early, []
-        entries = log.hand_out()
-        committed = log.between(log.applied + 1, log.commit)
-        if state.role is not told.role or state.term != told.term or state.leader != told.leader:
+        if state.role is Role.LEADER:
+            sending.sends(state, state.early)
+        told = self._told
+        changed = state.role is not told.role or state.term != told.term or state.leader != told.leader
+        if changed:
             told = RoleChange(state.role, state.term, state.leader)
-        ready = Ready(
-            hard=hard if hard is not before else None,
-            entries=entries,
-            snapshot=state.received,
-            early=tuple(early),
-            messages=tuple(messages),
-            committed=committed,
-            reads=tuple(state.answers),
-            must_sync=bool(entries) or new_term or state.received is not None,
-            changed=told if told is not self._told else None,
-            snapshot_wanted=state.snapshot_wanted,
-        )
-        news = ready.must_sync or early or messages or committed or state.answers
-        if not (news or ready.changed or ready.snapshot_wanted):
-            # A better commit hint alone waits for company.
+        elif not state.early and self._nothing_new():
             return None
-        self._hard, self._told, self._outstanding = hard, told, ready
-        state.outbox, state.answers, state.received = [], [], None
-        state.snapshot_asked, state.snapshot_wanted = state.snapshot_asked or state.snapshot_wanted, False
+        number = self._number + 1
+        entries: Sequence[Entry] = log.hand_out(number) if log.handed < log.last else ()
+        hard = self._new_hard(number, entries)
+        early, messages = split(state)
+        if state.install:
+            state.installing = number
+        install = state.install
+        # By position, in the order of the fields: by name it would cost a third more.
+        ready = Ready(
+            number,
+            hard,
+            entries,
+            early,
+            messages,
+            log.give() if log.commit > log.given and not state.installing else (),
+            state.answers or (),
+            hard is not None or bool(entries) or install is not None,
+            told if changed else None,
+            state.snapshot_wanted,
+            state.chunks or (),
+            install,
+            state.refused,
+        )
+        self._told, self._number = told, number
+        if state.answers:
+            state.answers = []
+        if state.chunks or install or state.refused:
+            state.chunks, state.install, state.refused = [], None, None
+        if state.snapshot_wanted:
+            state.snapshot_asked, state.snapshot_wanted = True, False
         return ready
+
+    def _new_hard(self, number: int, entries: Sequence[Entry]) -> HardState | None:
+        """What is to be stored besides entries: a new term or vote, and with other writes a better commit hint. Never a
+        commit beyond what was durable before: if the entries of this write were torn off in a crash, the hint would
+        bless what an earlier leader had put in their places."""
+        state, log, before = self._state, self._state.log, self._hard
+        promise = state.term != before.term or state.vote != before.vote or state.disk_id != before.id
+        if not promise and not entries:
+            return None
+        commit = log.commit if log.commit < log.stable else log.stable
+        if not promise and commit == before.commit:
+            return None
+        self._hard = hard = HardState(state.term, state.vote, commit, state.disk_id)
+        if promise:
+            state.promises.append((number, hard))
+        return hard
 
     def _nothing_new(self) -> bool:
         """The common case, before anything is built: half of all calls end here."""
-        state, log, told = self._state, self._state.log, self._told
+        state, log, hard = self._state, self._state.log, self._hard
         return not (
             state.outbox
-            or log.commit > log.applied
-            or log.stable < log.last
+            or (log.commit > log.given and not state.installing)
+            or log.handed < log.last
             or state.answers
+            or state.chunks
+            or state.install
             or state.snapshot_wanted
-            or state.received is not None
-            or state.term != self._hard.term
-            or state.vote != self._hard.vote
-            or state.role is not told.role
-            or state.term != told.term
-            or state.leader != told.leader
+            or state.refused
+            or state.term != hard.term
+            or state.vote != hard.vote
+            or state.disk_id != hard.id
         )
 
-    def advance(self, ready: Ready) -> None:
-        """All of `ready` is done: what it stored is durable, what it committed is applied."""
-        if ready is not self._outstanding:
-            raise InvariantViolation("advance() with another Ready than the last one")
-        self._outstanding = None
-        state, log = self._state, self._state.log
-        log.settled()
-        if ready.committed:
-            log.applied = max(log.applied, ready.committed[-1].index)
-        leading.advance_commit(state)
+    def durable(self, ready: Ready) -> None:
+        """All that was handed out up to this Ready is on disk, its snapshot installed. In order; a later one implies
+        the earlier ones."""
+        number, state = ready.number, self._state
+        if number > self._number:
+            raise InvariantViolation(f"durable() with Ready {number}, but {self._number} is the last one")
+        state.log.settled(number)
+        promises = state.promises
+        while promises and promises[0][0] <= number:
+            state.durable = promises.popleft()[1]
+        if 0 < state.installing <= number:
+            following.installed(state)
+        if state.role is Role.LEADER:
+            leading.advance_commit(state)
+
+    def applied(self, index: int) -> None:
+        """The state machine holds all up to that index."""
+        log = self._state.log
+        if index > log.given:
+            raise InvariantViolation(f"applied({index}), but only {log.given} was given")
+        log.applied = max(log.applied, index)
 
     def status(self) -> Status:
         state, log = self._state, self._state.log
-        followers = tuple(FollowerStatus(f.id, f.pace, f.match, f.next, f.heard) for f in state.followers.values())
+        followers = tuple(
+            FollowerStatus(f.id, f.voter, f.pace, f.match, f.next, f.heard, f.arrived) for f in state.followers.values()
+        )
         return Status(
             id=state.id,
             role=state.role,

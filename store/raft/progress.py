@@ -1,10 +1,10 @@
 """The leader's view of one follower: what it has, what to send next, and how carefully.
 
-Must not build messages (leading.py) nor look at the log.
+Must not build messages (leading.py, sending.py) nor look at the log.
 
     probe      where the logs agree is not known: one Append with entries, then wait for the answer
-    replicate  it is known: Appends follow each other without waiting, up to a window
-    snapshot   the follower needs what the log no longer has
+    replicate  it is known: Appends follow each other without waiting, up to a window of Appends and of bytes
+    snapshot   the follower needs what the log no longer has: chunks of a file, up to a window of chunks
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ class Progress:
     """When it last answered; at first, when we became leader."""
     sent: float
     """When anything was last sent to it."""
+    seat: int = 0
+    """The id of the disk whose answers count. Of a learner: of the one that answered last; 0: none yet."""
+    voter: bool = True
     match: int = 0
     pace: Pace = Pace.PROBE
     paused: bool = False
     """Probing, and the one Append is under way."""
     due: bool = True
     """Something must be sent even if there is no news: the heartbeat."""
-    inflight: deque[int] = field(default_factory=deque)
-    """Last index of each Append under way, while replicating."""
+    inflight: deque[tuple[int, int]] = field(default_factory=deque)
+    """Last index and bytes of each Append under way, while replicating."""
+    inflight_bytes: int = 0
     round: int = 0
     """Newest read round it acknowledged."""
     round_sent: int = 0
@@ -46,20 +50,27 @@ class Progress:
     snapshot_index: int = 0
     """The snapshot that is being sent; 0: none yet."""
     offset: int = 0
-    chunk_due: bool = False
+    """The next byte of it to send."""
+    arrived: int = 0
+    """It has all bytes before this one."""
+    arrived_before: int = -1
+    """The same at the last heartbeat."""
+    rewound: bool = False
+    """Bytes after `arrived` were sent again already."""
 
-    def blocked(self, window: int) -> bool:
+    def blocked(self, window: int, window_bytes: int) -> bool:
         """May no entries be sent now?"""
         if self.pace is Pace.PROBE:
             return self.paused
-        return len(self.inflight) >= window
+        return len(self.inflight) >= window or self.inflight_bytes >= window_bytes
 
-    def sent_entries(self, last: int) -> None:
-        """An Append with entries up to `last` is on its way."""
+    def sent_entries(self, last: int, size: int) -> None:
+        """An Append with entries up to `last`, of so many bytes, is on its way."""
         if self.pace is Pace.PROBE:
             self.paused = True
         else:
-            self.inflight.append(last)
+            self.inflight.append((last, size))
+            self.inflight_bytes += size
             self.next = last + 1
 
     def acked(self, index: int) -> bool:
@@ -67,11 +78,13 @@ class Progress:
         news = index > self.match
         if news:
             self.match = index
-            self.next = max(self.next, index + 1)
+            if index >= self.next:
+                self.next = index + 1
         if self.pace is Pace.PROBE and index == self.match:
             self.replicate()
-        while self.inflight and self.inflight[0] <= index:
-            self.inflight.popleft()
+        inflight = self.inflight
+        while inflight and inflight[0][0] <= index:
+            self.inflight_bytes -= inflight.popleft()[1]
         return news
 
     def rejected(self, index: int, hint: int) -> None:
@@ -86,17 +99,45 @@ class Progress:
         self.pace = Pace.PROBE
         self.next = max(self.match + 1, following)
         self.paused = False
-        self.commit_sent = 0
-        self.inflight.clear()
+        self._nothing_sent()
 
     def replicate(self) -> None:
         """From what it certainly has."""
         self.pace = Pace.REPLICATE
         self.next = self.match + 1
-        self.commit_sent = 0
-        self.inflight.clear()
+        self._nothing_sent()
 
     def need_snapshot(self) -> None:
         self.pace = Pace.SNAPSHOT
         self.snapshot_index = 0
+        self._nothing_sent()
+
+    def _nothing_sent(self) -> None:
+        self.commit_sent = 0
         self.inflight.clear()
+        self.inflight_bytes = 0
+
+    # ── a snapshot ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def start_snapshot(self, index: int) -> None:
+        self.snapshot_index = index
+        self.offset = self.arrived = 0
+        self.arrived_before = -1
+        self.rewound = False
+
+    def wants(self, offset: int) -> None:
+        """It has all bytes before `offset`. The same said twice means that what follows was lost; less than before,
+        that it was restarted or found the file damaged."""
+        if offset > self.arrived:
+            self.arrived, self.rewound = offset, False
+            self.offset = max(self.offset, offset)
+        elif offset < self.arrived:
+            self.arrived = self.offset = offset
+        elif not self.rewound:
+            self.offset, self.rewound = offset, True
+
+    def stalled(self, last: int) -> None:
+        """A heartbeat is due: if nothing has arrived since the one before, send again, at least what is at `last`."""
+        if self.arrived == self.arrived_before:
+            self.offset = min(self.arrived, last)
+        self.arrived_before = self.arrived

@@ -29,17 +29,26 @@ def majority(size: int) -> int:
 
 def agreed(configuration: Configuration, values: Mapping[str, V], nothing: V) -> V:
     """The largest value that a majority of each voter set has reached; who has no value counts as `nothing`."""
-    result = _agreed(configuration.voters, values, nothing)
-    if configuration.outgoing:
-        result = min(result, _agreed(configuration.outgoing, values, nothing))
-    return result
+    return min([_agreed(voters, values, nothing) for voters in deciding(configuration)])
+
+
+def deciding(configuration: Configuration) -> list[tuple[str, ...]]:
+    """The sets of which each must agree, by majority. Learners are in none."""
+    return [configuration.voters, configuration.outgoing] if configuration.outgoing else [configuration.voters]
 
 
 def outcome(configuration: Configuration, votes: Mapping[str, bool]) -> Outcome:
     """Won when a majority of each set said yes; lost when one of the sets can no longer give one."""
-    results = [_outcome(configuration.voters, votes)]
-    if configuration.outgoing:
-        results.append(_outcome(configuration.outgoing, votes))
+    results = [_outcome(voters, votes, majority(len(voters))) for voters in deciding(configuration)]
+    return _all(results)
+
+
+def unanimous(configuration: Configuration, votes: Mapping[str, bool]) -> Outcome:
+    """The same where everybody must say yes: the founding election."""
+    return _all([_outcome(voters, votes, len(voters)) for voters in deciding(configuration)])
+
+
+def _all(results: list[Outcome]) -> Outcome:
     if Outcome.LOST in results:
         return Outcome.LOST
     return Outcome.PENDING if Outcome.PENDING in results else Outcome.WON
@@ -52,8 +61,7 @@ def _agreed(voters: tuple[str, ...], values: Mapping[str, V], nothing: V) -> V:
     return ranked[majority(len(voters)) - 1]
 
 
-def _outcome(voters: tuple[str, ...], votes: Mapping[str, bool]) -> Outcome:
-    needed = majority(len(voters))
+def _outcome(voters: tuple[str, ...], votes: Mapping[str, bool], needed: int) -> Outcome:
     yes = sum(1 for voter in voters if votes.get(voter) is True)
     no = sum(1 for voter in voters if votes.get(voter) is False)
     if yes >= needed:

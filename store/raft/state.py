@@ -1,10 +1,11 @@
-"""Everything one raft member knows at this moment, and its three ways to change role.
+"""Everything one raft member knows at this moment, and its ways to change role.
 
 Must not handle messages: election.py, leading.py and following.py do, each on this state. node.py is the door.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
@@ -13,7 +14,7 @@ from random import Random
 from store.raft.confchange import Configurations
 from store.raft.config import Config
 from store.raft.log import Log
-from store.raft.messages import Configuration, Message, Snapshot
+from store.raft.messages import Configuration, HardState, Message, Refused, SnapshotMeta
 from store.raft.progress import Progress
 from store.raft.reads import Answer, Reads
 
@@ -27,13 +28,21 @@ class Role(StrEnum):
 
 @dataclass(slots=True)
 class Incoming:
-    """A snapshot that arrives in chunks, from one leader in one term."""
+    """A snapshot that arrives in chunks. `src`: whose file it is; "": begun before a restart. `offset`: all bytes
+    before it are in the shell's hands. `installing`: all are, and the shell makes them durable."""
 
+    meta: SnapshotMeta
     src: str
-    term: int
-    index: int
-    chunks: list[bytes]
-    size: int = 0
+    offset: int = 0
+    installing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A snapshot file of the leader's, `size` bytes, for followers that need one."""
+
+    meta: SnapshotMeta
+    size: int
 
 
 @dataclass(slots=True)
@@ -51,52 +60,85 @@ class State:
     def __init__(self, config: Config, log: Log, configurations: Configurations, rng: Random, now: float) -> None:
         self.config = config
         self.id = config.id
+        self.disk_id = 0
+        """The id of our disk."""
         self.log = log
         self.configurations = configurations
         self.rng = rng
         self.now = now
         self.term = 0
         self.vote = ""
+        self.durable = HardState()
+        """Term, vote and disk id that would survive a crash now."""
+        self.promises: deque[tuple[int, HardState]] = deque()
+        """Those that the shell is writing, by the number of the write."""
         self.role = Role.FOLLOWER
         self.leader = ""
         self.heard = -inf
-        """When the leader of this term last spoke."""
+        """When a leader, of whatever term, last spoke: no other is helped up for an election timeout after that."""
         self.election_at = inf
+        self.timeout = 0.0
+        """The wait that was drawn last."""
+        self.leases = config.leases
         self.votes: dict[str, bool] = {}
+        self.voter_ids: dict[str, int] = {}
+        """Disk ids of those who voted in the founding election."""
+        self.refused_at = 0
+        """Index of the newest committed configuration of which a leader said that it has no place for us."""
+        self.refused: Refused | None = None
+        """That message, until the shell is told."""
         self.followers: dict[str, Progress] = {}
         self.reads = Reads()
         self.transfer: Transfer | None = None
+        self.lease_given_up = False
+        """A TimeoutNow of this leadership left, and whenever it arrives voters elect in spite of their promises."""
         self.outbox: list[Message] = []
         """To be sent when what is stored is durable."""
+        self.early: list[Message] = []
+        """To be sent at once, if only term and vote are durable: it says nothing about entries that are not."""
         self.answers: list[Answer] = []
         self.incoming: Incoming | None = None
-        self.received: Snapshot | None = None
-        self.outgoing: Snapshot | None = None
-        """The leader's copy for followers that need one; wanted: asked of the shell, not there yet."""
+        self.chunks: list[tuple[SnapshotMeta, int, bytes]] = []
+        """What arrived of it, for the shell to store."""
+        self.install: SnapshotMeta | None = None
+        """It is complete, and the shell has not been told yet."""
+        self.installing = 0
+        """The number of the Ready that told it; 0: none."""
+        self.outgoing: Outgoing | None = None
+        """Wanted: asked of the shell, not there yet."""
         self.snapshot_wanted = False
         self.snapshot_asked = False
+        self._seated_in: Configuration | None = None
+        self._seated = False
 
     @property
     def configuration(self) -> Configuration:
         return self.configurations.current
 
     @property
-    def fresh(self) -> bool:
-        """Nothing was ever decided here: a cluster that is being created."""
-        return self.term == 0 and self.log.last == 0
+    def seated(self) -> bool:
+        """Do we vote, with this disk, in the configuration that is in force? Asked at every turn, so it is kept."""
+        configuration = self.configurations.current
+        if configuration is not self._seated_in:
+            self._seated_in = configuration
+            self._seated = configuration.seats(self.id, self.disk_id)
+        return self._seated
 
     @property
     def electable(self) -> bool:
         """A voter, or one whose removal is not known to be committed: until then nobody else may be able to win, if
         only the removed have the entry that removes them (4.2.2)."""
-        if self.id in self.configurations.current.voters:
+        if self.refused_at and self.refused_at >= self.configurations.index:
+            return False
+        if self.seated:
             return True
-        return any(known.votes(self.id) for known in self.configurations.since(self.log.commit))
+        return any(known.seats(self.id, self.disk_id) for known in self.configurations.since(self.log.commit))
 
     @property
     def leased(self) -> bool:
-        """Does a live leader exist as far as we know? Then others' elections are refused (4.2.3, 6.4.1)."""
-        if not self.config.check_quorum or not self.leader:
+        """May a leader count on us? Then others' elections are refused (4.2.3, 6.4.1). That we have seen a higher term
+        since changes nothing: what was promised was time."""
+        if not self.config.check_quorum:
             return False
         return self.role is Role.LEADER or self.now < self.heard + self.config.election_seconds
 
@@ -106,18 +148,23 @@ class State:
         return [name for name in configuration.everyone if name != self.id and configuration.votes(name)]
 
     def wait_for_election(self) -> None:
-        """A new random wait (3.4). In a cluster that is being created nobody can lead, so waiting long is no use."""
-        if self.fresh:
-            self.election_at = self.now + self.config.heartbeat_seconds * (1 + self.rng.random())
-        else:
-            self.election_at = self.now + self.config.election_seconds * (1 + self.rng.random())
+        """A new random wait (3.4). While a cluster is being founded nobody leads, so waiting long is no use: but a
+        little longer each time that it came to nothing."""
+        least = self.config.election_seconds
+        if self.configuration.founding:
+            least = min(least, self.config.heartbeat_seconds * (1 + self.term))
+        self.timeout = least * (1 + self.rng.random())
+        self.election_at = self.now + self.timeout
 
     def hear_leader(self, leader: str) -> None:
-        """A valid message of this term's leader."""
+        """A valid message of this term's leader. The same wait begins anew; it is drawn anew for every campaign."""
         if self.role is not Role.FOLLOWER or self.leader != leader:
             self.follow(self.term, leader)
-        self.heard = self.now
-        self.wait_for_election()
+        self.heard = now = self.now
+        if self.timeout < self.config.election_seconds:
+            self.wait_for_election()  # of the time when the cluster was being founded
+        else:
+            self.election_at = now + self.timeout
 
     def follow(self, term: int, leader: str) -> None:
         """Be a follower in `term`. A term never goes back, and a new one is a new vote (3.3)."""

@@ -31,7 +31,20 @@ async def run(host: Host, config: Config) -> None:
             case ["append", name, data]:
                 disk.append(name, data)
             case ["sync", name]:
-                await disk.sync(name)
+                try:
+                    await disk.sync(name)
+                except OSError as error:
+                    return str(error)
+            case ["try_sync", name]:
+                return disk.try_sync(name)
+            case ["reserve", name, size]:
+                disk.reserve(name, size)
+            case ["rename", old, new]:
+                await disk.rename(old, new)
+            case ["read_at", name, offset, size]:
+                return disk.read_at(name, offset, size)
+            case ["size", name]:
+                return disk.size(name)
             case ["replace", name, data]:
                 await disk.replace(name, data)
             case ["truncate", name, size]:

@@ -16,6 +16,7 @@ from cluster.world.journal import read
 from cluster.world.proc import disk as disk_module
 from cluster.world.proc.control import MAX_CONTROL, FrameReader, frame
 from cluster.world.proc.disk import ProcDisk
+from cluster.world.proc.folder import ASIDE
 from cluster.world.proc.journal import Journal
 
 
@@ -68,8 +69,12 @@ def test_a_file_whose_sync_failed_stays_failed(tmp_path: Path, monkeypatch: pyte
             await disk.sync("wal")
         with pytest.raises(FileNotFoundError):
             await disk.sync("nothing")
+        for again in (lambda: disk.append("wal", b"3"), lambda: disk.read("wal"), lambda: disk.try_sync("wal")):
+            with pytest.raises(OSError, match="an earlier sync failed"):
+                again()
+        disk.append("other", b"1")
         with pytest.raises(OSError, match="cannot be cut"):
-            await disk.truncate("wal", 100)
+            await disk.truncate("other", 100)
         disk.close()
 
     asyncio.run(body())
@@ -85,7 +90,7 @@ def test_names_that_would_leave_the_folder_are_refused(tmp_path: Path, name: str
 
 
 def test_what_was_half_replaced_is_swept_at_the_next_boot(tmp_path: Path) -> None:
-    aside = tmp_path / "p" / disk_module.ASIDE
+    aside = tmp_path / "p" / ASIDE
     aside.mkdir(parents=True)
     (aside / "state").write_bytes(b"half")
     assert ProcDisk(tmp_path / "p").names() == []

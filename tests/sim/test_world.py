@@ -209,7 +209,7 @@ def test_the_clock_of_a_machine_can_be_skewed_but_its_durations_not() -> None:
     assert [round(b - a) for a, b in zip(seen, seen[1:], strict=False)] == [1, 101]
 
 
-def test_a_crash_keeps_what_was_synced_and_a_prefix_of_the_rest(seed: int) -> None:
+def test_a_crash_keeps_what_was_synced_and_a_part_of_the_rest(seed: int) -> None:
     async def writer(host: Host) -> None:
         if host.boot == 1:
             host.disk.append("f", b"synced")
@@ -226,8 +226,8 @@ def test_a_crash_keeps_what_was_synced_and_a_prefix_of_the_rest(seed: int) -> No
             return bytes(world.platter("a").files["f"].data)
 
         data = world.run(scenario())
-    assert b"syncedpending".startswith(data)
     assert data.startswith(b"synced")
+    assert b"pending".startswith(data[6:]) or data[6:] == bytes(7), "a prefix, or its only sector lost"
 
 
 def test_a_letter_may_outlive_the_crash_of_its_reader() -> None:

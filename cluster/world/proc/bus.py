@@ -149,7 +149,9 @@ class ZmqBus:
         self._receiver: Receiver | None = None
         self._early: deque[Envelope] = deque(maxlen=QUEUE)
         self._closed = False
-        self._draining = False
+        self._ending = False
+        """The end of this turn is on its way: what is posted or deferred waits for it."""
+        self._deferred: deque[Callable[[], None]] = deque()
         self._posted: list[tuple[Route, bytes, str, int]] = []
         self._router = self._bind(network.peers[options.name])
         self._fd = int(self._router.getsockopt(zmq.FD))
@@ -200,14 +202,31 @@ class ZmqBus:
     def _post(self, route: Route, frame: bytes, kind: str, id: int) -> None:
         """Sent together at the end of this turn, or of this batch of deliveries: one by one, each would wake the
         socket's thread, and go out as a packet of its own."""
-        if not self._posted and not self._draining:
-            self.loop.call_soon(self._send_posted)
+        if not self._ending:
+            self._ending = True
+            self.loop.call_soon(self._end_turn)
         self._posted.append((route, frame, kind, id))
 
-    def _send_posted(self) -> None:
+    def defer(self, callback: Callable[[], None]) -> None:
+        if not self._ending:
+            self._ending = True
+            self.loop.call_soon(self._end_turn)
+        self._deferred.append(callback)
+
+    def flush(self) -> None:
         posted, self._posted = self._posted, []
         for route, frame, kind, id in posted:
             route.send(frame, kind, id)
+
+    def _end_turn(self) -> None:
+        """What is deferred by what was deferred still belongs to this turn."""
+        self._ending = True
+        try:
+            while self._deferred:
+                self._deferred.popleft()()
+        finally:
+            self._ending = False
+            self.flush()
 
     def _judge(self, route: Route, frame: bytes, kind: str, id: int) -> None:
         rules = self._network.rules
@@ -267,18 +286,17 @@ class ZmqBus:
             return
         recv, receive, flags = self._router.recv, self._receive, NOBLOCK
         more = True
-        self._draining = True
+        self._ending = True
         try:
             for n in range(1, BATCH + 1):
                 recv(flags)  # the sender's identity
                 receive(recv(flags))
                 if n % SEND_EVERY == 0:
-                    self._send_posted()
+                    self.flush()
         except zmq.Again:
             more = False
         finally:
-            self._draining = False
-            self._send_posted()
+            self._end_turn()
             if more:
                 self.loop.call_soon(self._drain)
 

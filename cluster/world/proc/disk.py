@@ -1,193 +1,334 @@
-"""A host's disk in a folder of its own: appends buffered in this process, fdatasync, atomic replace.
+"""A host's disk in a folder of its own: appends buffered in this process, one write and one fdatasync per sync.
 
-Must not know what is written. A SIGKILL loses what was not synced, because it never left the process.
+Must not know what is written. A SIGKILL loses what was not synced, because it never left the process (only what is
+beyond SPILL bytes per file did, to bound memory).
+
+A reserved file holds zeros up to its reserved size, written and not only allocated: then fdatasync of an overwrite
+touches no metadata at all, and nothing but zeros can stand in the tail.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from random import Random
 
-ASIDE = ".aside"
-"""Folder of half-written replacements; emptied at boot."""
+from cluster.world.diskfaults import DiskRules, Harm
+from cluster.world.proc.folder import Folder
+from cluster.world.proc.openfile import OpenFile, Write, pread, pwrite
+
+BRIEF = 0.005
+"""Seconds: as long as recent syncs took less (a moving average), the next is done within the caller's turn."""
+BULK = 256 * 1024
+"""Bytes from which a sync goes to a thread in any case."""
+SPILL = 1 << 20
+"""Unsynced bytes of one file that are kept in this process; more is handed to the kernel."""
+STEP = 1 << 20
+"""Bytes of zeros per write and sync while reserving, so that the log's own syncs get between."""
 
 _fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+_HEALTHY = Harm()
 
 
 class ProcDisk:
-    """`cluster.world.host.Disk`. After an OSError of a sync the file is failed: each later sync of it raises too.
+    """`cluster.world.host.Disk`. After an OSError of a write or sync the file is failed: each later operation on it
+    raises too, without touching it. `in_thread`: every sync on a thread. `rules`: the disk faults in force."""
 
-    `in_thread`: sync on a thread of its own instead of in the loop (a sync blocks 0.2 ms on the machines we know,
-    and handing it to a thread and back costs about as much; see docs/benchmarks.md)."""
+    def __init__(self, folder: Path, *, in_thread: bool = False, rules: DiskRules | None = None) -> None:
+        self._folder = Folder(folder)
+        self._in_thread = in_thread
+        self._rules = rules
+        self._dice = rules.dice if rules is not None else Random(0)
+        self._files: dict[str, OpenFile] = {}
+        self._latency = 0.0
+        self._log: ThreadPoolExecutor | None = None
+        self._bulk: ThreadPoolExecutor | None = None
+        """One thread each, so that work on a file keeps its order: reserved files (logs) and all others."""
 
-    def __init__(self, folder: Path, *, in_thread: bool = False) -> None:
-        self._folder = folder
-        self._pending: dict[str, list[bytes]] = {}
-        self._fds: dict[str, int] = {}
-        self._failed: dict[str, str] = {}
-        self._durable: set[Path] = set()
-        """Folders whose own entry is durable already."""
-        self._executor = ThreadPoolExecutor(1) if in_thread else None
-        aside = folder / ASIDE
-        if aside.is_dir():
-            for path in aside.iterdir():
-                path.unlink()
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def read(self, name: str) -> bytes:
-        pending = b"".join(self._pending.get(name, ()))
-        try:
-            return self._path(name).read_bytes() + pending
-        except FileNotFoundError:
-            if name in self._pending:
-                return pending
-            raise
+        file = self._files.get(name)
+        if file is None:
+            return self._folder.path_of(name).read_bytes()
+        file.check()
+        start, rest = file.unwritten()
+        return pread(file.fd, 0, start) + rest
 
-    def names(self, prefix: str = "") -> list[str]:
-        found = set(self._pending)
-        for folder, folders, files in os.walk(self._folder):
-            if ASIDE in folders:
-                folders.remove(ASIDE)
-            base = Path(folder).relative_to(self._folder)
-            found.update(str(base / file) for file in files)
-        return sorted(name for name in found if name.startswith(prefix))
-
-    def append(self, name: str, data: bytes) -> None:
-        pending = self._pending.get(name)
-        if pending is None:
-            self._path(name)
-            pending = self._pending[name] = []
-        pending.append(bytes(data))
-
-    async def sync(self, name: str) -> None:
-        await self._do(self._sync, name)
-
-    async def replace(self, name: str, data: bytes) -> None:
-        self._pending.pop(name, None)
-        await self._do(self._replace, name, bytes(data))
-
-    async def truncate(self, name: str, size: int) -> None:
-        await self._do(self._truncate, name, size)
-
-    async def remove(self, name: str) -> None:
-        self._pending.pop(name, None)
-        await self._do(self._remove, name)
-
-    def close(self) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-        self._fds.clear()
-        if self._executor is not None:
-            self._executor.shutdown()
-
-    # ── blocking work ────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _do(self, work: Callable[..., None], *args: Any) -> None:
-        if self._executor is None:
-            work(*args)
-            await asyncio.sleep(0)  # who writes in a loop must not starve the others
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
-
-    def _sync(self, name: str) -> None:
-        if name in self._failed:
-            raise OSError(f"{name}: an earlier sync failed: {self._failed[name]}")
-        try:
-            fd, fresh = self._open(name)
-            self._write_pending(name, fd)
-            _fdatasync(fd)
-            if fresh:
-                self._sync_folders(self._path(name).parent)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            self._failed[name] = str(error)
-            raise
-
-    def _write_pending(self, name: str, fd: int) -> None:
-        pending = self._pending.pop(name, None)
-        if pending:
-            data = memoryview(pending[0] if len(pending) == 1 else b"".join(pending))
-            while data:
-                data = data[os.write(fd, data) :]
-
-    def _open(self, name: str) -> tuple[int, bool]:
-        """An fd for appending and whether the file is new. FileNotFoundError when it neither exists nor has bytes
-        that wait."""
-        fd = self._fds.get(name)
-        if fd is not None:
-            return fd, False
-        path = self._path(name)
-        fresh = not path.exists()
-        if fresh:
-            if name not in self._pending:
-                raise FileNotFoundError(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._fds[name] = fd
-        return fd, fresh
-
-    def _replace(self, name: str, data: bytes) -> None:
-        self._forget(name)
-        path = self._path(name)
-        aside = self._folder / ASIDE / name.replace("/", "%")
-        for folder in (path.parent, aside.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        with open(aside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(aside, path)
-        self._sync_folders(path.parent)
-
-    def _truncate(self, name: str, size: int) -> None:
-        fd, fresh = self._open(name)
-        self._write_pending(name, fd)
-        have = os.fstat(fd).st_size
-        if have < size:
-            raise OSError(f"{name} has {have} bytes, cannot be cut to {size}")
-        os.ftruncate(fd, size)
-        os.fsync(fd)
-        if fresh:
-            self._sync_folders(self._path(name).parent)
-
-    def _remove(self, name: str) -> None:
-        self._forget(name)
-        path = self._path(name)
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return
-        self._sync_folders(path.parent)
-
-    def _forget(self, name: str) -> None:
-        fd = self._fds.pop(name, None)
-        if fd is not None:
-            os.close(fd)
-        self._failed.pop(name, None)
-
-    def _sync_folders(self, folder: Path) -> None:
-        """Make the names in `folder` durable, and those of new folders above it, the host's own included."""
-        top = self._folder.parent
-        first = True
-        while first or folder not in self._durable:
-            first = False
-            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    def read_at(self, name: str, offset: int, size: int) -> bytes:
+        file = self._files.get(name)
+        if file is None:
+            fd = os.open(self._folder.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
             try:
-                os.fsync(fd)
+                return pread(fd, offset, size)
             finally:
                 os.close(fd)
-            self._durable.add(folder)
-            if folder == top:
-                return
-            folder = folder.parent
+        file.check()
+        start, rest = file.unwritten()
+        data = pread(file.fd, offset, min(size, start - offset)) if offset < start else b""
+        if len(data) < size and rest:
+            skip = max(0, offset - start)
+            data += rest[skip : skip + size - len(data)]
+        return data
 
-    def _path(self, name: str) -> Path:
-        """ValueError for a name that would leave the folder."""
-        parts = name.split("/")
-        if not name or "\0" in name or any(part in ("", ".", "..", ASIDE) for part in parts):
-            raise ValueError(f"{name!r} is not a file's name")
-        return self._folder.joinpath(*parts)
+    def size(self, name: str) -> int:
+        file = self._files.get(name)
+        return self._folder.path_of(name).stat().st_size if file is None else file.end + file.waiting
+
+    def names(self, prefix: str = "") -> list[str]:
+        return self._folder.names(prefix)
+
+    # ── appending and syncing ────────────────────────────────────────────────────────────────────────────────
+
+    def append(self, name: str, data: bytes) -> None:
+        file = self._files.get(name) or self._open(name, create=True)
+        if file.failed is not None:
+            file.check()
+        file.pending.append(data)
+        file.waiting += len(data)
+        if file.waiting > SPILL and not file.busy() and not self._harmed():
+            self._settle(file, file.take(), _HEALTHY, sync=False)
+            file.check()
+
+    def try_sync(self, name: str) -> bool:
+        file = self._files.get(name) or self._open(name)
+        if file.failed is not None:
+            file.check()
+        if self._latency >= BRIEF or self._in_thread or file.waiting > BULK or file.busy() or self._harmed():
+            return False
+        if file.pending or file.dirty:
+            start = time.perf_counter()
+            self._settle(file, file.take(), _HEALTHY)
+            self._latency += (time.perf_counter() - start - self._latency) * 0.2
+            if file.failed is not None:
+                raise file.failed
+        return True
+
+    async def sync(self, name: str) -> None:
+        if self.try_sync(name):
+            await asyncio.sleep(0)  # who writes in a loop must not starve the others
+            return
+        file = self._files[name]
+        reserving = file.reserving
+        if reserving is not None:
+            await asyncio.shield(asyncio.wrap_future(reserving))
+        file.check()
+        harm = _HEALTHY if self._rules is None else self._rules.harm(name)
+        if harm.lie:
+            return  # what waits goes on waiting in this process, and a SIGKILL loses it
+        write = file.take()
+        file.writes.append(write)
+        await self._threaded(file, self._settle_beside, file, write, harm)
+        if file.failed is not None:
+            raise file.failed
+
+    def _settle_beside(self, file: OpenFile, write: Write, harm: Harm) -> None:
+        start = time.perf_counter()
+        if harm.seconds:
+            time.sleep(harm.seconds)
+        self._settle(file, write, harm)
+        if len(write.data) <= BULK and not harm.seconds:
+            self._latency += (time.perf_counter() - start - self._latency) * 0.2
+        write.done = True
+
+    def _settle(self, file: OpenFile, write: Write, harm: Harm, *, sync: bool = True) -> None:
+        """Write and sync. A failure is kept in the file: never a second fsync, which would say that all is well."""
+        if file.failed is not None:
+            return
+        try:
+            if harm is _HEALTHY:
+                if write.data:
+                    pwrite(file.fd, write.offset, write.data)
+            else:
+                pwrite(file.fd, write.offset, harm.written(write.data, self._dice))
+                harm.check()
+            if not sync:
+                file.dirty = True
+                return
+            _fdatasync(file.fd)
+            if file.fresh:
+                self._folder.sync(file.path.parent)
+                file.fresh = False
+            file.dirty = False
+        except OSError as error:
+            file.failed = error
+
+    # ── reserving ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def reserve(self, name: str, size: int) -> None:
+        file = self._files.get(name) or self._open(name, create=True)
+        file.check()
+        if not file.busy() and not self._harmed():
+            file.reserved = True
+            file.reserving = self._executor(bulk=True).submit(self._reserve, file, size)
+
+    def _reserve(self, file: OpenFile, size: int) -> None:
+        try:
+            at = os.fstat(file.fd).st_size
+            while at < size:
+                at += pwrite(file.fd, at, bytes(min(STEP, size - at)))
+                _fdatasync(file.fd)
+            if file.fresh:
+                self._folder.sync(file.path.parent)
+                file.fresh = False
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # it grows by appends then, as far as it can
+                os.ftruncate(file.fd, file.end)
+            else:
+                file.failed = error
+
+    # ── whole files ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def rename(self, old: str, new: str) -> None:
+        file = self._files.get(old) or self._open(old)
+        file.check()
+        target = self._folder.path_of(new)
+
+        def work() -> None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(file.path, target)
+            self._folder.sync(target.parent)
+            if file.path.parent != target.parent:
+                self._folder.sync(file.path.parent)
+
+        await self._whole(file, work)
+        self._forget(new)
+        file.name, file.path = new, target
+        self._files[new] = self._files.pop(old)
+
+    async def replace(self, name: str, data: bytes) -> None:
+        path = self._folder.path_of(name)
+        harm = _HEALTHY if self._rules is None else self._rules.harm(name)
+        data = bytes(data)
+
+        def work() -> None:
+            aside = self._folder.aside_of(name)
+            for folder in (path.parent, aside.parent):
+                folder.mkdir(parents=True, exist_ok=True)
+            time.sleep(harm.seconds)
+            with open(aside, "wb") as out:
+                out.write(harm.written(data, self._dice))
+                out.flush()
+                harm.check()
+                os.fsync(out.fileno())
+            os.rename(aside, path)
+            self._folder.sync(path.parent)
+
+        self._forget(name)
+        await self._do(work, beside=len(data) > BULK or bool(harm.seconds))
+
+    async def truncate(self, name: str, size: int) -> None:
+        file = self._files.get(name) or self._open(name)
+        file.check()
+        have = self.size(name)
+        if have < size:
+            raise OSError(f"{name} has {have} bytes, cannot be cut to {size}")
+
+        await self._idle(file)
+        write = file.take()
+
+        def work() -> None:
+            pwrite(file.fd, write.offset, write.data)
+            os.ftruncate(file.fd, size)
+            os.fsync(file.fd)
+
+        await self._whole(file, work)
+        file.end, file.reserved, file.dirty = size, False, False
+
+    async def remove(self, name: str) -> None:
+        file = self._files.pop(name, None)
+        path = self._folder.path_of(name)
+
+        def work() -> None:
+            if file is not None:
+                os.close(file.fd)
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return
+            self._folder.sync(path.parent)
+
+        if file is not None:
+            await self._idle(file)
+        await self._do(work)
+
+    def close(self) -> None:
+        for executor in (self._log, self._bulk):
+            if executor is not None:
+                executor.shutdown()
+        for file in self._files.values():
+            os.close(file.fd)
+        self._files.clear()
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _harmed(self) -> bool:
+        return self._rules is not None and self._rules.any()
+
+    def _executor(self, *, bulk: bool) -> ThreadPoolExecutor:
+        if bulk:
+            self._bulk = self._bulk or ThreadPoolExecutor(1)
+            return self._bulk
+        self._log = self._log or ThreadPoolExecutor(1)
+        return self._log
+
+    async def _threaded(self, file: OpenFile, work: Callable[..., None], *args: object) -> None:
+        """Shielded: work that has begun is done, even if nobody waits for it any more."""
+        future = self._executor(bulk=not file.reserved).submit(work, *args)
+        await asyncio.shield(asyncio.wrap_future(future))
+
+    async def _idle(self, file: OpenFile) -> None:
+        """Wait until no thread is at the file."""
+        while file.busy():
+            reserving = file.reserving
+            if reserving is not None:
+                await asyncio.shield(asyncio.wrap_future(reserving))
+            else:
+                await self._threaded(file, _nothing)
+
+    async def _whole(self, file: OpenFile, work: Callable[[], None]) -> None:
+        """Work on a file as a whole; a failure fails it."""
+        await self._idle(file)
+        file.check()
+        try:
+            await self._do(work)
+        except OSError as error:
+            file.failed = error
+            raise
+
+    async def _do(self, work: Callable[[], None], *, beside: bool = False) -> None:
+        if beside or self._in_thread or self._latency >= BRIEF:
+            await asyncio.shield(asyncio.wrap_future(self._executor(bulk=True).submit(work)))
+        else:
+            work()
+            await asyncio.sleep(0)  # as in sync
+
+    def _open(self, name: str, *, create: bool = False) -> OpenFile:
+        """FileNotFoundError when there is none and none is to be created."""
+        path = self._folder.path_of(name)
+        fresh = not path.exists()
+        if fresh:
+            if not create:
+                raise FileNotFoundError(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = self._files[name] = OpenFile(name, path, fd, fresh=fresh)
+        return file
+
+    def _forget(self, name: str) -> None:
+        """What was open under this name is another file now, or none; a thread that is at it ends first."""
+        file = self._files.pop(name, None)
+        if file is not None:
+            if file.busy():
+                self._executor(bulk=not file.reserved).submit(os.close, file.fd)
+            else:
+                os.close(file.fd)
+
+
+def _nothing() -> None:
+    """Work for a thread that is only waited for."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import zmq
 
+from cluster.world.diskfaults import DiskRules
 from cluster.world.host import Host
 from cluster.world.proc.bus import BusOptions, ZmqBus
 from cluster.world.proc.disk import ProcDisk
@@ -73,7 +74,8 @@ def build(network: Network, orders: Mapping[str, Any], context: zmq.Context[Any]
     bus = ZmqBus(context, BusOptions(name, boot, seed), network, journal)
     network.attach(bus.loop)
     journal.attach(bus.loop)
-    disk = ProcDisk(Path(orders["data"]), in_thread=orders["sync_in_thread"])
+    harms = DiskRules(network.rules, name, orders["machine"], network.time, Random(f"{seed}/disk/{name}/{boot}"))
+    disk = ProcDisk(Path(orders["data"]), in_thread=orders["sync_in_thread"], rules=harms)
 
     def note(event: str, data: Mapping[str, Any]) -> None:
         bus.note(event, dict(data))

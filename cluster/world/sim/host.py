@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from cluster.wire import MAX_FRAME, pack, unpack
+from cluster.world.diskfaults import DiskRules
 from cluster.world.faults import Link, RuleSet
 from cluster.world.host import Address, Envelope, Host, Receiver
 from cluster.world.journal import DELIVER, DROP, SEND, Digest, Record
@@ -237,6 +238,12 @@ class SimBus:
         for envelope in early:
             in_context(envelope)
 
+    def defer(self, callback: Callable[[], None]) -> None:
+        self._board.loop.call_soon(callback)
+
+    def flush(self) -> None:
+        """Every message of the sim leaves when it is sent."""
+
 
 class SimClock:
     def __init__(self, loop: SimLoop, machine: Machine) -> None:
@@ -273,6 +280,7 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
     def note(event: str, data: Mapping[str, Any]) -> None:
         board.note(place, boot, event, data)
 
+    harms = DiskRules(board.rules, place.name, place.machine.name, board.loop.time, place.platter.rng)
     return Host(
         name=place.name,
         machine=place.machine.name,
@@ -280,7 +288,7 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
         clock=SimClock(board.loop, place.machine),
         rng=rng,
         bus=SimBus(board, place, boot, run_as),
-        disk=SimDisk(place.platter),
+        disk=SimDisk(place.platter, harms),
         links=SimLinks(board, place, run_as),
         note=note,
     )

@@ -1,6 +1,6 @@
 """What a replica keeps on its disk: a journal of batches of changes and the newest snapshot; and getting them back.
 
-Shell over store/wal.py and store/snapshot.py, whose formats and rules it shares with raft's storage. Must not know
+Shell over store/segments.py and store/snapshot.py, whose formats and rules it shares with raft's storage. Must not know
 what changes mean. OSError from the disk passes through, and the replica must stop.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from cluster.wire import WireError, pack, unpack
 from cluster.world.host import Disk
 from store import wal
+from store.segments import Segments
 from store.snapshot import SnapshotError, seal, snapshot_name, unseal
 
 
@@ -28,7 +29,7 @@ class Recovered:
 class Journal:
     """Made by `Journal.open`. `number` counts the batches of all time."""
 
-    def __init__(self, disk: Disk, segments: wal.Segments, number: int, saved: int) -> None:
+    def __init__(self, disk: Disk, segments: Segments, number: int, saved: int) -> None:
         self.number = number
         self.saved = saved
         """The batch up to which the newest snapshot holds everything."""
@@ -39,43 +40,28 @@ class Journal:
     async def open(cls, disk: Disk, segment_bytes: int) -> tuple[Journal, Recovered]:
         """WalError or SnapshotError when what is there cannot be trusted."""
         saved, state = _newest(disk)
-        known: list[wal.Segment] = []
         found = Recovered(state, [], 0)
         number = saved
-        names = disk.names("wal/")
-        for name in names:
-            scan = wal.scan(name, disk.read(name), last=name == names[-1])
-            found.torn = scan.torn
-            if not scan.records:
-                await disk.remove(name)
-                continue
-            if scan.torn:
-                await disk.truncate(name, scan.size)
-            if known and wal.sequence_of(name) != known[-1].sequence + 1:
-                raise wal.WalError(name, 0, f"segment {known[-1].sequence + 1} is missing before it")
-            last = known[-1].last_index if known else 0
-            for record in scan.records[1:]:
-                last, items = _batch(name, record)
-                if last <= saved:
-                    continue
+
+        def take(name: str, record: wal.Record) -> int:
+            nonlocal number
+            last, items = _batch(name, record)
+            if last > saved:
                 if last != number + 1:
                     raise wal.WalError(name, record.offset, f"batches {number + 1} to {last - 1} are missing")
                 number = last
                 found.batches.append(items)
-            known.append(wal.Segment(wal.sequence_of(name), scan.size, last))
-        return cls(disk, wal.Segments(segment_bytes, known), number, saved), found
+            return last
+
+        segments, found.torn = await Segments.open(disk, segment_bytes, take)
+        return cls(disk, segments, number, saved), found
 
     async def append(self, items: list[Any]) -> None:
         """One batch, all or nothing; durable on return."""
-        data = wal.frame(wal.BATCH, pack((self.number + 1, items)))
-        if self._segments.full:
-            data = wal.head(self._segments.begin().sequence) + data
-        segment = self._segments.current
-        assert segment is not None
         self.number += 1
-        self._disk.append(segment.name, data)
-        self._segments.wrote(len(data), self.number)
-        await self._disk.sync(segment.name)
+        self._segments.append(wal.BATCH, pack((self.number, items)), self.number)
+        if not self._segments.try_sync():
+            await self._segments.sync()
 
     async def save(self, number: int, state: bytes) -> None:
         """A snapshot of everything up to batch `number`; then what it makes superfluous goes, oldest first."""
@@ -84,8 +70,7 @@ class Journal:
         for name in self._disk.names("snapshot/"):
             if name < snapshot_name(number):
                 await self._disk.remove(name)
-        for name in self._segments.drop_up_to(number):
-            await self._disk.remove(name)
+        await self._segments.drop_up_to(number)
 
 
 def _newest(disk: Disk) -> tuple[int, bytes | None]:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
-from store import codec
+from cluster.wire import pack
+from store import commands
+from store.commands import Txn
 from store.engines.eventual.config import Config
-from store.mvcc.space import check_operations, compacted_error
-from store.mvcc.watchers import Collected, Watcher
-from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES, READ_MODES, REMEMBERED, portions
+from store.mvcc.rows import DELETE, PUT
+from store.mvcc.space import compacted_error
+from store.mvcc.values import TxnResult
+from store.mvcc.watchers import Collected, Watcher, portions
+from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES, REMEMBERED
 
 if TYPE_CHECKING:
     from store.engines.eventual.member import Member
@@ -34,10 +38,12 @@ class Face:
         self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
         self._number = 0
         self._publishing = False
-        self._met: dict[tuple[str, int, int], None] = {}
+        self._met: dict[tuple[str, int, int, int], None] = {}
         member.publish = self.publish
         rpc.serve_fast("store.range", self.range)
         rpc.serve_fast("store.txn", self.txn)
+        rpc.serve_fast("store.put", self.put)
+        rpc.serve_fast("store.delete", self.delete)
         rpc.serve_fast("store.compact", self.compact)
         rpc.serve_fast("store.status", self.status)
         rpc.serve_fast("store.hash", self.hash)
@@ -47,20 +53,16 @@ class Face:
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def range(self, request: Request, answer: Answer) -> None:
-        query, revision, mode = codec.range_of(request.body)
-        if mode not in READ_MODES:
-            raise StatusError("BadRequest", f"unknown read mode {mode!r}, one of {', '.join(READ_MODES)}")
-        if not query.key:
-            raise StatusError("BadRequest", "a key is empty")
+        commands.check_range(request.body)
 
         def read() -> None:
-            result = self._member.replica.space.range(query, revision)
-            size = sum(len(kv.key) + len(kv.value) for kv in result.kvs)
+            result = self._member.replica.space.read(request.body)
+            size = sum(len(kv[0]) + len(kv[1]) for kv in result[1])
             if size > MAX_ANSWER_BYTES:
                 raise StatusError(
                     "TooLarge", f"{size} bytes are over the limit of {MAX_ANSWER_BYTES}; ask with a limit"
                 )
-            answer.ok(codec.range_answer(result))
+            answer.ok(result)
 
         self._look(answer, read)
 
@@ -74,9 +76,18 @@ class Face:
         self._member.look(guarded)
 
     def txn(self, request: Request, answer: Answer) -> None:
-        txn = codec.txn_of(request.body)
-        check_operations(txn.compares, txn.success, txn.failure)
-        size = len(codec.txn_command(request.src, request.body))
+        self._write(request, answer, commands.txn_of(request.body), commands.txn_answer)
+
+    def put(self, request: Request, answer: Answer) -> None:
+        commands.check_put(request.body)
+        self._write(request, answer, commands.single(PUT, request.body), commands.put_answer)
+
+    def delete(self, request: Request, answer: Answer) -> None:
+        commands.check_delete(request.body)
+        self._write(request, answer, commands.single(DELETE, request.body), commands.delete_answer)
+
+    def _write(self, request: Request, answer: Answer, txn: Txn, body_of: Callable[[TxnResult], Any]) -> None:
+        size = len(pack(request.body))
         if size > self._config.max_request_bytes:
             limit = self._config.max_request_bytes
             raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
@@ -85,12 +96,12 @@ class Face:
         def change() -> Callable[[], None]:
             now = member.host.clock.now()
             result = member.replica.txn(origin, txn.compares, (txn.success, txn.failure), now)
-            return lambda: answer.ok(codec.txn_answer(result))
+            return lambda: answer.ok(body_of(result))
 
         self._change(request, answer, change)
 
     def compact(self, request: Request, answer: Answer) -> None:
-        _, revision = codec.compact_of(request.body)
+        _, revision = commands.compact_of(request.body)
 
         def change() -> Callable[[], None]:
             self._member.replica.compact(revision)
@@ -100,7 +111,7 @@ class Face:
 
     def _change(self, request: Request, answer: Answer, change: Callable[[], Callable[[], None]]) -> None:
         """A second copy of a message is let fall: the answer to the first is on its way."""
-        message = (request.src, request.boot, request.id)
+        message = (request.src, request.boot, request.id, request.place)
         if message in self._met:
             return
         self._met[message] = None
@@ -131,12 +142,12 @@ class Face:
 
     def hash(self, request: Request, answer: Answer) -> None:
         """Of the state now: a revision, if one is given, is another replica's as likely as not."""
-        codec.revision_of(request.body)
+        commands.revision_of(request.body)
         self._look(answer, lambda: answer.ok(self._member.replica.digest()))
 
     def conflicts(self, request: Request, answer: Answer) -> None:
         """The acknowledged writes that lost, as far as this replica has met them. Body: [how many of the newest]."""
-        limit = min(codec.revision_of(request.body) or MAX_NAMED, MAX_NAMED)
+        limit = min(commands.revision_of(request.body) or MAX_NAMED, MAX_NAMED)
         member = self._member
 
         def read() -> None:
@@ -158,16 +169,14 @@ class Face:
 
     async def watch(self, request: Request, sender: Sender) -> None:
         """Runs until the reader leaves or the watch is cancelled; `publish` sends."""
-        asked = codec.watch_of(request.body)
-        if not asked.key:
-            raise StatusError("BadRequest", "a key is empty")
+        asked = commands.watch_of(request.body)
         replica = self._member.replica
         start = await self._member.looked(lambda: asked.revision or replica.space.revision + 1)
         self._number += 1
         number = self._number
         done: asyncio.Future[int] = self._loop.create_future()
         self._streams[number] = (sender, done)
-        replica.watchers.add(Watcher(number, asked.key, asked.end, start, asked.prev, asked.progress))
+        replica.watchers.add(Watcher(number, asked.key, asked.end, start, *asked[3:]))
         try:
             self.publish()
             raise compacted_error(start, await done)
@@ -191,10 +200,11 @@ class Face:
             self._loop.call_soon(self.publish)
 
     def _send(self, collected: Collected) -> None:
-        for number, batch in collected.batches:
-            if number in self._streams:  # else it left while the batch was on its way to the disk
-                for part in portions(batch, MAX_BATCH_BYTES):
-                    self._streams[number][0].send(part)
+        for numbers, batch in collected.batches:
+            for part in portions(batch, MAX_BATCH_BYTES):
+                for number in numbers:
+                    if number in self._streams:  # else it left while the batch was on its way to the disk
+                        self._streams[number][0].send(part)
         for number, compacted in collected.cancelled:
             if number in self._streams and not self._streams[number][1].done():
                 self._streams[number][1].set_result(compacted)

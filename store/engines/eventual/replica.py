@@ -23,10 +23,10 @@ from store.engines.eventual import rows
 from store.engines.eventual.clock import Clock
 from store.engines.eventual.merkle import Tree
 from store.engines.eventual.values import Conflict, Record, Stamp, Vector, conflict, join, merge, seen, written
-from store.machine import CLIENTS, Session
 from store.mvcc.space import Space
 from store.mvcc.values import FOREVER, Compare, Delete, Op, Put, Range, RangeResult, TxnResult
 from store.mvcc.watchers import Collected, Watchers
+from store.sessions import Sessions
 
 STRIDE = 16
 BEGIN, COMMIT, MERGE, PURGE, COMPACT, REACH, SEEN = range(7)
@@ -66,7 +66,7 @@ class Replica:
         self._tombstones: dict[bytes, int] = {}
         self._since: dict[bytes, tuple[Stamp, float]] = {}
         self._agreed: dict[str, int] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions = Sessions()
         self._items: list[Any] = []
         self._owed: list[Collected] = []
         self._changes: deque[int] = deque()
@@ -103,12 +103,14 @@ class Replica:
         elif code == COMPACT:
             self._owed.append(self.watchers.collect(self.space))
             self.space.compact(item[1])
+            while self.space.scrub():
+                pass
             while self._changes and self._changes[0] < item[1]:
                 self._changes.popleft()
         elif code == REACH:
             self.space.revision = item[1]
         elif code == SEEN:
-            self._session(item[1]).first_time(item[2])
+            self._sessions.of(item[1]).first_time(item[2])
         else:
             self.clock = Clock(item[1], self.rules.max_ahead, self.clock.last)
 
@@ -120,8 +122,7 @@ class Replica:
         """A transaction on this replica's own state, at one new revision if it writes. `origin`: (client, serial).
         `branches`: success and failure. StatusError BadRequest; Dropped for one that has happened before."""
         src, serial = origin
-        session = self._sessions.get(src)
-        if session is not None and (serial <= session.floor or serial in session.seen):
+        if self._sessions.happened(src, serial):
             raise StatusError("Dropped", f"operation {serial} of {src} has been seen before")
         space, before = self.space, self.space.revision
         revision = self._next()
@@ -147,21 +148,13 @@ class Replica:
 
     def _committed(self, src: str, serial: int, dot: int, stamp: Stamp, writes: Iterable[Any]) -> None:
         if src:
-            self._session(src).first_time(serial)
+            self._sessions.of(src).first_time(serial)
         self.dot = dot
         self.clock.observe(stamp)
         for key, value in writes:
             old = self.records.get(key)
             vector = written(self.forgotten if old is None else old.vector, stamp.replica, dot)
             self._keep(Record(key, value, stamp, dot, vector))
-
-    def _session(self, src: str) -> Session:
-        session = self._sessions.get(src)
-        if session is None:
-            session = self._sessions[src] = Session(0, set())
-            if len(self._sessions) > CLIENTS:
-                del self._sessions[next(iter(self._sessions))]
-        return session
 
     def compact(self, revision: int) -> None:
         """As etcd; only here, for others have other revisions. StatusError Compacted or FutureRevision."""
@@ -294,14 +287,13 @@ class Replica:
     def digest(self) -> tuple[int, str]:
         """(own revision, digest of all live records): equal on replicas that have converged. Revisions, and
         tombstones, are each replica's own affair."""
-        live = self.space.range(Range(b"\0", FOREVER, keys_only=True)).kvs
         total = hashlib.blake2b(digest_size=16)
-        for kv in live:
-            total.update(pack(self.records[kv.key]))
+        for kv in self.space.walk(b"\0", FOREVER):
+            total.update(pack(self.records[kv[0]]))
         return self.space.revision, total.hexdigest()
 
     def dump(self) -> bytes:
-        sessions = [(src, s.floor, sorted(s.seen)) for src, s in self._sessions.items()]
+        sessions = [(src, floor, sorted(seen)) for src, floor, seen in self._sessions.taken()]
         records, conflicts = list(self.records.values()), list(self.conflicts.values())
         state = rows.State(
             self.identity,
@@ -322,14 +314,14 @@ class Replica:
         self.clock = Clock(state.identity, self.rules.max_ahead, state.last)
         self.dot, self.forgotten, self.dropped = state.dot, state.forgotten, state.dropped
         self.space = Space.load(state.space)
-        self._sessions = {src: Session(floor, set(done)) for src, floor, done in state.sessions}
+        self._sessions.load(state.sessions)
         self.conflicts = {(c.key, c.lost): c for c in state.conflicts}
         for record in state.records:
             live = self.space.get(record.key)
             if (live is None) != (record.value is None):
                 raise InvariantViolation(f"{record.key!r} is in one of records and space only")
             self._keep(record if live is None else record._replace(value=live.value))
-        self._changes.extend(dict.fromkeys(kv.mod_revision for kv in state.space.events))
+        self._changes.extend(dict.fromkeys(kv[3] for kv in state.space.events))
 
 
 def _name(conflicts: dict[tuple[bytes, Stamp], Conflict], lost: Conflict, most: int) -> int:

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from cluster.errors import StatusError
 from cluster.wire import pack, unpack
-from store import codec
 from store.engines.eventual.merkle import BITS, DEPTH, FAN, Node, Reply
 from store.engines.eventual.values import Conflict, Record, Stamp, Vector
+from store.mvcc.rows import KeyRow
 from store.mvcc.space import Dump
+from store.sessions import SessionRow
 
 Row = Any
 MAX_DIGEST = (1 << 64) - 1
@@ -136,20 +137,27 @@ class State(NamedTuple):
     conflicts: Sequence[Conflict]
     dropped: int
     space: Dump
-    sessions: codec.Sessions
+    sessions: list[SessionRow]
 
 
 def state_bytes(state: State) -> bytes:
     """Values of live keys stand in the space already, so records go without."""
     bare = [(r.key, r.value is None, r.stamp, r.dot, r.vector) for r in state.records]
-    space = codec.state_bytes(state.space, state.sessions)
+    space = (
+        state.space.revision,
+        state.space.compacted,
+        list(state.space.base),
+        list(state.space.events),
+        state.sessions,
+    )
     return pack((state.identity, state.dot, state.last, state.forgotten, bare, state.conflicts, state.dropped, space))
 
 
 def state_of(data: bytes) -> State:
     """WireError, TypeError or ValueError if these are not such bytes. The records of live keys have value b""."""
     identity, dot, last, forgotten, bare, conflicts, dropped, space = unpack(data)
-    dump, sessions = codec.state_of(space)
+    revision, compacted, base, events, sessions = space
+    dump = Dump(revision, compacted, _key_rows(base), _key_rows(events))
     return State(
         identity,
         dot,
@@ -159,5 +167,9 @@ def state_of(data: bytes) -> State:
         [conflict_of(row) for row in conflicts],
         dropped,
         dump,
-        sessions,
+        [(client, floor, seen) for client, floor, seen in sessions],
     )
+
+
+def _key_rows(rows: list[Row]) -> list[KeyRow]:
+    return [(r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows]

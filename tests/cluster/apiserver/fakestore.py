@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
 from cluster.world.host import Host
-from store import codec
+from store import commands
 from store.mvcc.space import Space
-from store.mvcc.watchers import Watcher, Watchers
-from store.service import portions
+from store.mvcc.watchers import Watcher, Watchers, portions
 
 
 @dataclass
@@ -59,21 +58,21 @@ class FakeMember:
     def range(self, request: Request, answer: Answer) -> None:
         if self.store.refuse:
             raise StatusError("NoQuorum", "told to refuse")
-        query, revision, _ = codec.range_of(request.body)
-        answer.ok(codec.range_answer(self.store.space.range(query, revision)))
+        query, revision, _ = commands.range_of(request.body)
+        answer.ok(commands.range_answer(self.store.space.range(query, revision)))
 
     def txn(self, request: Request, answer: Answer) -> None:
         if self.store.refuse:
             raise StatusError("NoQuorum", "told to refuse")
         self.store.txns += 1
-        txn = codec.txn_of(request.body)
+        txn = commands.txn_of(request.body)
         result = self.store.space.txn(txn.compares, txn.success, txn.failure)
         if not self.store.mute:
-            answer.ok(codec.txn_answer(result))
+            answer.ok(commands.txn_answer(result))
         self.store.publish()
 
     async def watch(self, request: Request, sender: Sender) -> None:
-        asked = codec.watch_of(request.body)
+        asked = commands.watch_of(request.body)
         self.count += 1
         number = self.count
         self.senders[number] = sender
@@ -96,8 +95,9 @@ class FakeMember:
                 ended.set_exception(error)
             self.ended.clear()
             return
-        for number, batch in collected.batches:
+        for numbers, batch in collected.batches:
             for part in portions(batch, 1 << 20):
-                self.senders[number].send(part)
+                for number in numbers:
+                    self.senders[number].send(part)
         for number, revision in collected.cancelled:
             self.ended[number].set_exception(StatusError("Compacted", "compacted", {"compacted": revision}))

@@ -5,65 +5,116 @@ Must not choose what happens next: scripts (test_interaction), sentences (test_p
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from store.raft.config import Config
-from store.raft.messages import CONFIGURATION, Configuration, Entry, HardState, Message, Snapshot, SnapshotMeta
+from store.raft.messages import (
+    CONFIGURATION,
+    Configuration,
+    Entry,
+    HardState,
+    InstallSnapshot,
+    Message,
+    Refused,
+    SnapshotMeta,
+)
 from store.raft.node import Node, NotLeaderError, Ready, Role, Stored
+
+Write = tuple[HardState | None, tuple[Entry, ...]]
 
 
 @dataclass
 class Disk:
-    """What is durable, and writes in their order that are not yet."""
+    """What is durable, and writes in their order that are not yet; each is there as a whole or not at all."""
 
     hard: HardState = HardState()
-    snapshot: Snapshot | None = None
+    meta: SnapshotMeta = SnapshotMeta()
+    snapshot: bytes = b""
     entries: list[Entry] = field(default_factory=list)
-    pending: list[HardState | Entry | Snapshot] = field(default_factory=list)
+    pending: list[tuple[int, Write]] = field(default_factory=list)
+    partial: tuple[SnapshotMeta, bytearray] | None = None
 
     def write(self, ready: Ready) -> None:
-        if ready.snapshot:
-            self.pending.append(ready.snapshot)
-        if ready.hard:
-            self.pending.append(ready.hard)
-        self.pending.extend(ready.entries)
+        if ready.hard or ready.entries:
+            self.pending.append((ready.number, (ready.hard, tuple(ready.entries))))
+        for meta, offset, data in ready.chunks:
+            if offset == 0 or self.partial is None or self.partial[0] != meta:
+                assert offset == 0, f"chunk at {offset} of a file that was not begun"
+                self.partial = (meta, bytearray())
+            assert len(self.partial[1]) == offset
+            self.partial[1].extend(data)
 
-    def sync(self, count: int | None = None) -> None:
-        """All pending writes, or only the first `count` of them, become durable."""
-        for record in self.pending[:count]:
-            match record:
-                case HardState():
-                    self.hard = record
-                case Snapshot():
-                    self.snapshot, self.entries = record, []
-                case Entry():
-                    first = self.entries[0].index if self.entries else record.index
-                    del self.entries[max(0, record.index - first) :]
-                    self.entries.append(record)
+    def sync(self, number: int) -> None:
+        """Pending writes up to that number become durable."""
+        while self.pending and self.pending[0][0] <= number:
+            self._keep(*self.pending.pop(0)[1])
+
+    def _keep(self, hard: HardState | None, entries: Sequence[Entry]) -> None:
+        self.hard = hard or self.hard
+        for entry in entries:
+            first = self.entries[0].index if self.entries else entry.index
+            del self.entries[max(0, entry.index - first) :]
+            self.entries.append(entry)
+
+    def lose(self, survives: int) -> None:
+        """A crash: all pending writes but the first few are gone."""
+        for _, write in self.pending[:survives]:
+            self._keep(*write)
         self.pending.clear()
 
+    def keep_snapshot(self, meta: SnapshotMeta, data: bytes) -> None:
+        """Of our own state. A log that does not hold its last entry is another history."""
+        at = [entry for entry in self.entries if entry.index == meta.index]
+        same = bool(at) and at[0].term == meta.term
+        self.entries = [entry for entry in self.entries if entry.index > meta.index] if same else []
+        self.meta, self.snapshot = meta, data
+
+    def install(self, meta: SnapshotMeta) -> bytes:
+        assert self.partial is not None
+        assert self.partial[0] == meta
+        self.meta, self.snapshot, self.entries = meta, bytes(self.partial[1]), []
+        self.partial = None
+        return self.snapshot
+
     def stored(self) -> Stored:
-        meta = self.snapshot.meta if self.snapshot else SnapshotMeta()
-        return Stored(self.hard, meta, tuple(self.entries))
+        entries = [entry for entry in self.entries if entry.index > self.meta.index]
+        if entries and entries[0].index != self.meta.index + 1:
+            entries = []
+        last = entries[-1].index if entries else self.meta.index
+        hard = self.hard
+        hard = HardState(max(hard.term, self.meta.term), hard.vote, min(hard.commit, last), hard.id)
+        partial = (self.partial[0], len(self.partial[1])) if self.partial else None
+        return Stored(hard, self.meta, tuple(entries), partial)
 
 
 @dataclass(eq=False)
 class Member:
-    """One member with its shell: `step_shell` does the next stage of the loop that node.py describes."""
+    """One member with its shell: `take` and `finish` are the two halves of the loop that node.py describes."""
 
     config: Config
     rng: Random
     disk: Disk = field(default_factory=Disk)
     node: Node | None = None
-    ready: Ready | None = None
-    stage: int = 0
+    queue: deque[Ready] = field(default_factory=deque)
+    """Taken, and not durable yet."""
+    seen: list[Ready] = field(default_factory=list)
+    """All that were taken, for who wants to look; the looker clears it."""
     applied: list[Entry] = field(default_factory=list)
     """Commands and all others, in order, from index 1: the state machine."""
     checked: int = 0
     """How much of `applied` the witness has seen."""
     reads: list[tuple[int, int | None]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    files: dict[int, bytes] = field(default_factory=dict)
+    """Snapshots for followers, by index."""
+    held: bool = False
+    """Its syncs do not come to an end."""
+    rate: float = 1.0
+    """How much faster its clock runs than real time."""
 
     @property
     def id(self) -> str:
@@ -75,63 +126,90 @@ class Member:
         return self.node
 
     def boot(self, now: float) -> None:
+        """`now` by its own clock."""
         self.node = Node(self.config, self.disk.stored(), self.rng, now)
-        self.ready, self.stage, self.reads, self.checked = None, 0, [], 0
-        self.applied = unpack(self.disk.snapshot.data) if self.disk.snapshot else []
+        self.queue.clear()
+        self.reads, self.checked, self.seen, self.files = [], 0, [], {}
+        self.applied = unpack(self.disk.snapshot) if self.disk.snapshot else []
 
     def crash(self, survives: int = 0) -> None:
         """Unsynced writes are lost, but for the first few."""
-        self.disk.sync(survives)
-        self.node = self.ready = None
+        self.disk.lose(survives)
+        self.node = None
 
-    def make_snapshot(self) -> Snapshot | None:
+    def wipe(self) -> None:
+        """The disk is gone; an empty one is put in."""
+        self.disk, self.node = Disk(), None
+
+    def make_snapshot(self) -> tuple[SnapshotMeta, bytes] | None:
         """Of all that is applied."""
         if not self.applied:
             return None
         last = self.applied[-1]
-        return Snapshot(last.index, last.term, self.up.configuration_at(last.index), pack(self.applied))
+        meta = SnapshotMeta(last.index, last.term, self.up.configuration_at(last.index))
+        return meta, pack(self.applied)
 
     def compact(self) -> None:
-        """Take a snapshot, keep it, let the log go. Like member.py, not while a Ready is under way."""
+        """Take a snapshot, keep it, let the log go. Writes under way are synced before."""
         snapshot = self.make_snapshot()
-        held = self.disk.snapshot.index if self.disk.snapshot else 0
-        if snapshot and not self.ready and snapshot.index > held:
-            self.disk.sync()
-            self.disk.snapshot = snapshot
-            self.disk.entries = [entry for entry in self.disk.entries if entry.index > snapshot.index]
-            self.up.compact(snapshot.meta)
+        if snapshot and snapshot[0].index > self.disk.meta.index and not any(ready.install for ready in self.queue):
+            self.disk.sync(1 << 60)
+            self.disk.keep_snapshot(*snapshot)
+            self.up.compact(snapshot[0])
 
-    def step_shell(self) -> list[Message] | None:
-        """The next stage: take and write a Ready, or sync, or apply; what it sends. None: there is nothing to do."""
-        if self.stage == 0:
-            self.ready = self.up.ready()
-            if self.ready is None:
-                return None
-            self.disk.write(self.ready)
-            self.stage = 1
-            return list(self.ready.early)
-        assert self.ready is not None
-        if self.stage == 1:
-            if self.ready.must_sync:
-                self.disk.sync()
-            self.stage = 2
-            return list(self.ready.messages)
-        self._apply(self.ready)
-        ready, self.ready, self.stage = self.ready, None, 0
-        self.up.advance(ready)
-        return []
-
-    def _apply(self, ready: Ready) -> None:
-        if ready.snapshot:
-            self.applied, self.checked = unpack(ready.snapshot.data), 0
+    def take(self) -> list[Message] | None:
+        """Take a Ready, write it, apply what is committed; what it sends at once. None: there is none."""
+        ready = self.up.ready()
+        if ready is None:
+            return None
+        assert not ready.committed or not any(waiting.install for waiting in self.queue)
+        self.disk.write(ready)
+        self.queue.append(ready)
+        self.seen.append(ready)
         for entry in ready.committed:
             assert entry.index == len(self.applied) + 1
             self.applied.append(entry)
+        if ready.committed:
+            self.up.applied(ready.committed[-1].index)
         self.reads.extend(ready.reads)
+        if ready.refused:
+            self.refused.append(ready.refused)
         if ready.snapshot_wanted:
-            snapshot = self.make_snapshot()
-            if snapshot:
-                self.up.provide_snapshot(snapshot)
+            self._provide()
+        return self.filled(ready.early)
+
+    def _provide(self) -> None:
+        snapshot = self.make_snapshot()
+        if snapshot:
+            self.files[snapshot[0].index] = snapshot[1]
+            self.up.provide_snapshot(snapshot[0], len(snapshot[1]))
+
+    def finish(self, count: int = 1) -> list[Message]:
+        """So many Readys become durable, in one sync; what they send then."""
+        done = [self.queue.popleft() for _ in range(min(count, len(self.queue)))]
+        sent: list[Message] = []
+        if not done:
+            return sent
+        self.disk.sync(done[-1].number)
+        for ready in done:
+            if ready.install:
+                self.applied, self.checked = unpack(self.disk.install(ready.install)), 0
+            sent.extend(ready.messages)
+        self.up.durable(done[-1])
+        return self.filled(sent)
+
+    def damage(self, ready: Ready) -> None:
+        """The snapshot that this Ready installs turns out to be damaged."""
+        assert ready.install is not None
+        self.up.snapshot_failed(ready.install)
+        self.disk.partial = ready.install = None
+
+    def filled(self, messages: Sequence[Message]) -> list[Message]:
+        for message in messages:
+            if isinstance(message, InstallSnapshot) and not message.data:
+                file = self.files[message.index]
+                message.data = file[message.offset : message.offset + message.size]
+        return list(messages)
 
 
 def pack(applied: Sequence[Entry]) -> bytes:
@@ -144,21 +222,26 @@ def unpack(data: bytes) -> list[Entry]:
 
 
 class Network:
-    """Members and what is on its way between them. `now` moves only when told to."""
+    """Members and what is on its way between them. `now` moves only when told to. Without leases unless asked for."""
 
-    def __init__(self, names: Sequence[str], seed: int = 1, spares: Sequence[str] = (), **options: float) -> None:
+    def __init__(self, names: Sequence[str], seed: int = 1, spares: Sequence[str] = (), **options: Any) -> None:
         self.rng = Random(seed)
         self.now = 0.0
         self.wires: list[Message] = []
         self.cut: set[tuple[str, str]] = set()
         self.members: dict[str, Member] = {}
+        options = {"lease_clock_error": 0.0} | options
         for name in (*names, *spares):
-            config = Config(name, tuple(names) if name in names else (), **options)  # type: ignore[arg-type]
+            config = Config(name, tuple(names) if name in names else (), **options)
             self.members[name] = Member(config, Random(self.rng.random()))
             self.members[name].boot(self.now)
 
     def __getitem__(self, name: str) -> Node:
         return self.members[name].up
+
+    def clock(self, member: Member) -> float:
+        """What its clock shows."""
+        return self.now * member.rate
 
     def partition(self, *groups: Sequence[str]) -> None:
         """Only members of the same group reach each other; who is in none is alone."""
@@ -175,13 +258,19 @@ class Network:
     def run_shell(self, name: str) -> None:
         """Until it has nothing more to do."""
         member = self.members[name]
-        while member.node is not None and (sent := member.step_shell()) is not None:
-            self.send(sent)
+        while member.node is not None:
+            sent = member.take()
+            if sent is not None:
+                self.send(sent)
+            if member.queue and not member.held:
+                self.send(member.finish())
+            elif sent is None:
+                return
 
     def deliver(self, message: Message) -> None:
         member = self.members.get(message.dst)
         if member is not None and member.node is not None and (message.src, message.dst) not in self.cut:
-            member.node.step(message, self.now)
+            member.node.step(message, self.clock(member))
 
     def settle(self) -> None:
         """Shells and wires, until all is quiet; time stands still."""
@@ -201,13 +290,13 @@ class Network:
         self.settle()
         while True:
             awake = [m for m in self.members.values() if m.node is not None]
-            due = min((m.up.deadline() for m in awake), default=end)
+            due = min((m.up.deadline() / m.rate for m in awake), default=end)
             if due > end:
                 break
             self.now = max(self.now, due)
             for member in awake:
-                if member.up.deadline() <= self.now:
-                    member.up.tick(self.now)
+                if member.up.deadline() <= self.clock(member) + 1e-9:
+                    member.up.tick(max(self.clock(member), member.up.deadline()))
             self.settle()
         self.now = end
 
@@ -233,11 +322,15 @@ class Network:
         self.settle()
         return index
 
+    def change(self, voters: Sequence[str], learners: Sequence[str] = ()) -> int:
+        """Ask the leader for that configuration."""
+        return self.leader().propose_configuration(Configuration(tuple(voters), tuple(learners)), self.now)
+
     def crash(self, name: str, survives: int = 0) -> None:
         self.members[name].crash(survives)
 
     def boot(self, name: str) -> None:
-        self.members[name].boot(self.now)
+        self.members[name].boot(self.clock(self.members[name]))
 
 
 class Witness:
@@ -281,8 +374,13 @@ class Witness:
                     assert not same or a == b, f"logs agree above {index}, but there are {a} and {b}"
 
 
+def names(configuration: Configuration) -> Configuration:
+    """The same without disk ids, which are dice."""
+    return Configuration(configuration.voters, configuration.learners, configuration.outgoing)
+
+
 def commands(applied: Sequence[Entry]) -> list[bytes]:
     return [entry.data for entry in applied if entry.data and entry.kind != CONFIGURATION]
 
 
-__all__ = ["Configuration", "Disk", "Member", "Network", "NotLeaderError", "Witness", "commands"]
+__all__ = ["Configuration", "Disk", "Member", "Network", "NotLeaderError", "Witness", "commands", "names"]

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cluster.errors import InvariantViolation
-from store.raft.confchange import ChangeRefusedError, Configurations, decode, encode, leave, towards
+from store.raft.confchange import (
+    ChangeRefusedError,
+    Configurations,
+    decode,
+    encode,
+    leave,
+    promoted,
+    replaced,
+    seated,
+    towards,
+    with_learner,
+    without,
+)
 from store.raft.messages import CONFIGURATION, Configuration, Entry
 
 ABC = Configuration(("a", "b", "c"))
@@ -16,7 +30,9 @@ def entry(index: int, configuration: Configuration | None = None) -> Entry:
     return Entry(1, index, encode(configuration), CONFIGURATION) if configuration else Entry(1, index, b"x")
 
 
-@pytest.mark.parametrize("configuration", [ABC, Configuration(("a",), ("b",), ("c", "d")), Configuration(())])
+@pytest.mark.parametrize(
+    "configuration", [ABC, Configuration(("a",), ("b",), ("c", "d"), (7, 8, 9, 0)), Configuration(())]
+)
 def test_encode_and_back(configuration: Configuration) -> None:
     assert decode(encode(configuration)) == configuration
 
@@ -39,13 +55,10 @@ def test_compaction_forgets_what_came_before() -> None:
         history.at(3)
 
 
-def test_a_received_snapshot_keeps_what_was_committed_and_drops_the_rest() -> None:
+def test_a_received_snapshot_replaces_all() -> None:
     history = Configurations(0, ABC, [entry(2, ABCD), entry(5, ABC)])
-    history.restore(9, ABCD, commit=3)
-    assert history.at(4) == ABCD
-    assert history.at(5) == ABCD
-    assert history.at(9) == ABCD
-    assert history.index == 9
+    history.restore(9, ABCD)
+    assert (history.current, history.index, history.at(9)) == (ABCD, 9, ABCD)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +93,38 @@ def test_what_is_no_configuration_is_refused(target: Configuration) -> None:
 def test_nothing_follows_a_joint_configuration_but_its_end() -> None:
     with pytest.raises(ChangeRefusedError, match="joint"):
         towards(Configuration(("a",), (), ("b",)), ABC)
+
+
+def test_add_promote_remove_replace() -> None:
+    added = with_learner(ABC, "d")
+    assert added == Configuration(("a", "b", "c"), ("d",))
+    assert promoted(added, "d") == ABCD
+    assert without(added, "d") == ABC
+    assert without(ABCD, "a") == Configuration(("b", "c", "d"))
+    assert replaced(added, "a", "d") == Configuration(("b", "c", "d"))
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (lambda: with_learner(ABC, "a"), "a is a member already"),
+        (lambda: promoted(ABC, "a"), "a is no learner"),
+        (lambda: without(ABC, "d"), "d is no member"),
+        (lambda: replaced(ABC, "a", "d"), "d is no learner"),
+    ],
+)
+def test_steps_that_lead_nowhere_are_refused(step: Callable[[], Configuration], text: str) -> None:
+    with pytest.raises(ChangeRefusedError, match=text):
+        step()
+
+
+def test_only_voters_have_seats() -> None:
+    configuration = seated(Configuration(("a", "b"), ("c", "d"), ("d",)), {"a": 7, "b": 8, "d": 9}.__getitem__)
+    assert configuration.everyone == ("a", "b", "d", "c")
+    assert configuration.ids == (7, 8, 9, 0)
+    assert [configuration.seat(name) for name in "abcdx"] == [7, 8, 0, 9, 0]
+    assert configuration.seats("a", 7)
+    assert not configuration.seats("a", 8)
+    assert not configuration.seats("c", 0)
+    assert ABC.seats("a", 8)
+    assert not ABC.seats("d", 8)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from store.raft.confchange import decode
 from store.raft.messages import (
     CONFIGURATION,
     Append,
@@ -15,6 +16,7 @@ from store.raft.messages import (
     InstallSnapshot,
     Message,
     PreVote,
+    Refused,
     SnapshotReply,
     Vote,
 )
@@ -135,29 +137,64 @@ class Script:
             self.lines.append(f"{line} commit={s.commit} applied={s.applied}")
             self.lines.extend(f"  {f.id} {f.pace} match={f.match} next={f.next}" for f in s.followers)
 
+    def do_hold(self, command: Command) -> None:
+        """hold a: its disk takes writes, and no sync comes to an end before `sync a`"""
+        self.network.members[command.words[0]].held = True
+
+    def do_sync(self, command: Command) -> None:
+        """sync a [count]: so many writes of a held member are done, one by default"""
+        name, *count = command.words
+        member = self.network.members[name]
+        self.network.send(member.finish(int(count[0]) if count else 1))
+        self._work(name)
+
+    def do_release(self, command: Command) -> None:
+        self.network.members[command.words[0]].held = False
+        self._work(command.words[0])
+
+    def do_lease(self, command: Command) -> None:
+        """lease a: what a read under its lease would see"""
+        node = self.network[command.words[0]]
+        self.lines.append(f"read at {node.lease_read(self.network.now)}")
+
+    def do_wipe(self, command: Command) -> None:
+        """Its disk is lost, and an empty one put in."""
+        self.network.members[command.words[0]].wipe()
+
+    def do_damage(self, command: Command) -> None:
+        """What it received of a snapshot turns out to be damaged."""
+        member = self.network.members[command.words[0]]
+        member.damage(next(ready for ready in member.queue if ready.install))
+        self._work(command.words[0])
+
     def _work(self, name: str) -> None:
         member = self.network.members[name]
         while member.node is not None:
-            fresh = member.stage == 0
-            sent = member.step_shell()
-            if sent is None:
+            sent = member.take()
+            if sent is not None:
+                self._show_ready(name, member.queue[-1])
+                self.network.send(sent)
+            if member.queue and not member.held:
+                self.network.send(member.finish())
+            elif sent is None:
                 return
-            if fresh and member.ready:
-                self._show_ready(name, member.ready)
-            self.network.send(sent)
 
     def _show_ready(self, name: str, ready: Ready) -> None:
         parts = []
         if ready.changed:
             parts.append(f"is {ready.changed.role} in t{ready.changed.term}, leader {ready.changed.leader or '-'}")
-        if ready.snapshot:
-            parts.append(f"installs {ready.snapshot.term}/{ready.snapshot.index}")
+        if ready.chunks:
+            parts.append(f"keeps {' '.join(f'{offset}+{len(data)}' for _, offset, data in ready.chunks)}")
+        if ready.install:
+            parts.append(f"installs {ready.install.term}/{ready.install.index}")
         if ready.entries:
             parts.append(f"stores {show_entries(ready.entries)}")
         if ready.committed:
             parts.append(f"applies {show_entries(ready.committed)}")
         if ready.snapshot_wanted:
             parts.append("wants a snapshot")
+        if ready.refused:
+            parts.append("is refused: " + ("another disk has its name" if ready.refused.seat else "removed"))
         parts.extend(f"read {context} at {index}" for context, index in ready.reads)
         if parts:
             self.lines.append(f"{name}: {'; '.join(parts)}")
@@ -169,7 +206,11 @@ def show_entries(entries: list[Entry] | tuple[Entry, ...] | object) -> str:
 
 
 def _data(entry: Entry) -> str:
-    return repr(entry.data.decode().split("\n")) if entry.kind == CONFIGURATION else entry.data.decode()
+    if entry.kind != CONFIGURATION:
+        return entry.data.decode()
+    configuration = decode(entry.data)
+    groups = (configuration.voters, configuration.outgoing, configuration.learners)
+    return "(" + "|".join("".join(names) for names in groups).rstrip("|") + ")"
 
 
 def show(message: Message) -> str:
@@ -180,17 +221,19 @@ def show(message: Message) -> str:
         case Append():
             tail = f" [{show_entries(message.entries)}]" if message.entries else ""
             return f"{head} after={message.prev_term}/{message.prev_index} commit={message.commit}{tail}" + (
-                f" round={message.round}" if message.round else ""
+                f" round={message.round}" if message.round != 1 else ""
             )
         case AppendReply(rejected=True):
             return f"{head} rejects={message.index} hint={message.hint_term}/{message.hint_index}"
         case AppendReply():
-            return f"{head} has={message.index}" + (f" round={message.round}" if message.round else "")
+            return f"{head} has={message.index}" + (f" round={message.round}" if message.round > 1 else "")
         case InstallSnapshot():
             done = " done" if message.done else ""
-            return f"{head} {message.snap_term}/{message.index} offset={message.offset} size={len(message.data)}{done}"
+            return f"{head} {message.snap_term}/{message.index} offset={message.offset} size={message.size}{done}"
         case SnapshotReply():
             return f"{head} {message.index} {'done' if message.done else f'offset={message.offset}'}"
+        case Refused():
+            return f"{head} at={message.index} {'another disk' if message.seat else 'removed'}"
         case _:
             granted = getattr(message, "granted", None)
             return head if granted is None else f"{head} {'yes' if granted else 'no'}"

@@ -84,6 +84,7 @@ def test_conflict_as_by_looking_at_every_place(terms: list[int], index: int, ter
         ((1, 1), (2, 2), 0, 3),
         ((1, 1), (2, 2, 4), 1, 4),
         ((1, 1), (3,), 1, 2),
+        ((1, 1), (2, 3, 3), 2, 4),
         ((2, 2), (3, 3), 2, 4),
         ((0, 0), (1, 2, 2), 0, 3),
     ],
@@ -123,28 +124,68 @@ def test_commit_must_not_pass_the_end_and_never_goes_back() -> None:
 
 @pytest.mark.parametrize(("most", "want"), [(0, 1), (1, 1), (2, 1), (3, 2), (5, 3), (99, 3)])
 def test_batch_is_bounded_but_never_empty(most: int, want: int) -> None:
-    assert len(make(1, 2, 2).batch(1, most)) == want
+    batch, size = make(1, 2, 2).batch(1, most)
+    assert len(batch) == want
+    assert size == sum(len(entry.data) for entry in batch)
 
 
 def test_entries_are_durable_once_settled() -> None:
     log = make()
     log.append(entries(1, 1))
-    assert [e.index for e in log.hand_out()] == [1, 2]
+    assert [e.index for e in log.hand_out(1)] == [1, 2]
     log.append(entries(1, after=2))
     assert log.stable == 0
-    log.settled()
+    assert [e.index for e in log.hand_out(3)] == [3]
+    log.settled(2)
     assert log.stable == 2
-    assert [e.index for e in log.hand_out()] == [3]
+    log.settled(3)
+    assert log.stable == 3
+    assert log.hand_out(4) == []
 
 
 def test_what_was_cut_while_it_was_written_is_not_durable() -> None:
     log = make(1)
     log.append(entries(1, 1, 1, after=1))
-    log.hand_out()
+    log.hand_out(1)
     log.match(2, 1, entries(2, after=2))
-    log.settled()
+    log.settled(1)
     assert log.stable == 2
-    assert [(e.term, e.index) for e in log.hand_out()] == [(2, 3)]
+    assert [(e.term, e.index) for e in log.hand_out(2)] == [(2, 3)]
+    log.settled(2)
+    assert log.stable == 3
+
+
+def test_what_was_cut_and_came_back_is_not_durable_before_its_last_write() -> None:
+    """On disk the write in between may have cut it off again."""
+    log = make(1)
+    log.append(entries(2, 2, after=1))
+    log.hand_out(1)
+    log.match(1, 1, entries(3, after=1))
+    log.hand_out(2)
+    log.match(1, 1, entries(2, 2, after=1))
+    log.hand_out(3)
+    assert log.term(3) == 2
+    for number, stable in ((1, 1), (2, 1), (3, 3)):
+        log.settled(number)
+        assert log.stable == stable
+
+
+def test_what_is_committed_is_given_once() -> None:
+    log = make(1, 1, 1, commit=2)
+    assert [e.index for e in log.give()] == [1, 2]
+    assert log.give() == []
+    log.commit_to(3)
+    assert [e.index for e in log.give()] == [3]
+
+
+def test_a_snapshot_makes_durable_what_it_holds() -> None:
+    log = make()
+    log.append(entries(1, 1, 1))
+    log.hand_out(1)
+    log.commit_to(2)
+    log.applied = 2
+    log.compact(SnapshotMeta(2, 1), keep_from=1)
+    assert (log.stable, log.first) == (2, 1)
 
 
 def test_compact_keeps_what_laggards_need() -> None:

@@ -15,6 +15,7 @@ from store.raft.messages import (
     Append,
     AppendReply,
     Configuration,
+    Entry,
     HardState,
     InstallSnapshot,
     SnapshotMeta,
@@ -24,7 +25,9 @@ from store.raft.messages import (
 )
 from store.raft.node import HANDLERS, ChangeRefusedError, Node, NotLeaderError, Role, Stored
 from store.raft.progress import Pace
-from tests.store.raft.network import Network, commands
+from tests.store.raft.network import Network, commands, names
+from tests.store.raft.test_paper import IDS, lead, log, member, turn
+from tests.store.raft.test_paper_later import learned
 
 THREE = ("a", "b", "c")
 
@@ -38,6 +41,9 @@ THREE = ("a", "b", "c")
         ({"election_seconds": 0.1}, "election_seconds"),
         ({"max_append_bytes": 0}, "max_append_bytes"),
         ({"max_inflight": 0}, "max_inflight"),
+        ({"max_inflight_bytes": 0}, "max_inflight_bytes"),
+        ({"snapshot_window": 0}, "snapshot_window"),
+        ({"lease_clock_error": 1.0}, "lease_clock_error"),
         ({"snapshot_chunk_bytes": 0}, "snapshot_chunk_bytes"),
         ({"retain_entries": -1}, "retain_entries"),
     ],
@@ -59,28 +65,36 @@ def test_a_fresh_cluster_has_a_leader_within_a_few_heartbeats() -> None:
 
 
 def test_a_member_of_an_old_cluster_waits_a_whole_election_timeout() -> None:
-    node = Node(Config("a", THREE), Stored(HardState(1)), Random(1), 5.0)
+    node = Node(Config("a", THREE), Stored(HardState(1, id=1), entries=log(1)), Random(1), 5.0)
     assert 6.0 <= node.deadline() < 7.0
 
 
 def test_who_is_no_voter_waits_for_ever() -> None:
-    node = Node(Config("d", ()), Stored(), Random(1), 0.0)
+    node = Node(Config("d", ()), Stored(HardState(id=4)), Random(1), 0.0)
     assert node.deadline() == inf
     node.tick(99.0)
     assert node.role is Role.FOLLOWER
     assert node.ready() is None
 
 
-def test_one_ready_at_a_time() -> None:
+def test_durable_and_applied_tell_only_of_what_was_handed_out() -> None:
     node = Node(Config("a", ("a",)), Stored(), Random(1), 0.0)
     node.tick(1.0)
     ready = node.ready()
     assert ready is not None
-    with pytest.raises(InvariantViolation, match=r"before advance"):
-        node.ready()
-    node.advance(ready)
-    with pytest.raises(InvariantViolation, match="another Ready"):
-        node.advance(ready)
+    assert node.ready() is None
+    with pytest.raises(InvariantViolation, match=r"applied\(1\), but only 0 was given"):
+        node.applied(1)
+    node.durable(ready)
+    node.durable(ready)
+    again = node.ready()
+    assert again is not None
+    assert [entry.index for entry in again.committed] == [1]
+    node.applied(1)
+    assert node.status().applied == 1
+    again.number += 1
+    with pytest.raises(InvariantViolation, match=r"durable\(\) with Ready 3, but 2 is the last one"):
+        node.durable(again)
 
 
 def test_messages_for_others_and_late_answers_change_nothing() -> None:
@@ -117,10 +131,12 @@ def test_only_the_leader_takes_requests() -> None:
 
 
 def test_a_transfer_ends_when_its_target_is_removed() -> None:
-    network = Network(THREE, spares=["d", "e"])
-    leader = network.elect("a")
-    leader.propose_configuration(Configuration(("a", "d", "e")), network.now)
+    network = learned("d", "e")
+    leader = network["a"]
+    network.change(("a", "d", "e"))
     leader.transfer_leader("b", network.now)
+    with pytest.raises(NotLeaderError):
+        leader.propose([b"x"], network.now)
     for name in ("d", "e", "c"):
         network.run_shell("a")
         for _ in range(4):
@@ -129,15 +145,15 @@ def test_a_transfer_ends_when_its_target_is_removed() -> None:
                 network.deliver(message)
             network.run_shell(name)
             network.run_shell("a")
-    assert leader.status().configuration == Configuration(("a", "d", "e"))
+    assert names(leader.status().configuration) == Configuration(("a", "d", "e"))
     assert leader.propose([b"x"], network.now) > 0
 
 
 def test_no_change_before_the_first_commit_of_the_term() -> None:
-    single = Node(Config("a", ("a",)), Stored(), Random(1), 0.0)
-    single.tick(1.0)
+    node = member(Stored(HardState(1, commit=1), entries=log(1)))
+    lead(node)
     with pytest.raises(ChangeRefusedError, match="nothing of this term"):
-        single.propose_configuration(Configuration(("a", "b")), 1.0)
+        node.propose_configuration(Configuration(("a", "b")), 10.0)
 
 
 def test_deadline_waits_for_the_shell_once_heartbeats_are_due() -> None:
@@ -178,7 +194,6 @@ def test_a_silent_follower_gets_only_heartbeats() -> None:
     assert ready is not None
     sent = [m for m in ready.early if isinstance(m, Append) and m.dst == "c"]
     assert [m.entries for m in sent] == [()]
-    leader.advance(ready)
     network.boot("c")
     network.run(0.5)
     assert len(network.members["c"].applied) == 51
@@ -250,29 +265,25 @@ def test_compaction_waits_for_a_snapshot_that_is_being_sent() -> None:
     assert network.members["c"].applied == network.members["a"].applied
 
 
+def chunk(index: int, term: int = 1) -> InstallSnapshot:
+    return InstallSnapshot("b", "a", term, index, 1, Configuration(THREE, (), (), IDS), 0, 1, b"?", True)
+
+
 def test_a_snapshot_of_what_the_follower_has_is_not_installed() -> None:
-    network = Network(THREE)
-    network.elect("a")
-    network.propose(b"one")
-    b = network["b"]
-    b.step(InstallSnapshot("a", "b", 1, 2, 1, Configuration(THREE), 0, b"?", True), network.now)
-    ready = b.ready()
+    node = member(Stored(HardState(1, commit=2), entries=log(1, 1)))
+    node.step(chunk(2), 0.0)
+    ready = node.ready()
     assert ready is not None
-    assert ready.snapshot is None
-    assert ready.messages == (SnapshotReply("b", "a", 1, 2, 0, True),)
+    assert ready.install is None
+    assert not ready.chunks
+    assert list(ready.messages) == [SnapshotReply("a", "b", 1, 2, 0, True, src_id=1)]
 
 
 def test_a_snapshot_tells_a_follower_that_what_it_has_is_committed() -> None:
-    network = Network(THREE)
-    leader = network.elect("a")
-    leader.propose([b"one"], network.now)
-    network.run_shell("a")
-    for message in list(network.wires):
-        network.deliver(message)
-    b = network["b"]
-    b.step(InstallSnapshot("a", "b", 1, 2, 1, Configuration(THREE), 0, b"?", True), network.now)
-    assert b.status().commit == 2
-    assert b.term_at(2) == 1
+    node = member(Stored(HardState(1), entries=log(1, 1)))
+    node.step(chunk(2), 0.0)
+    assert node.status().commit == 2
+    assert node.term_at(2) == 1
 
 
 def test_an_older_snapshot_changes_nothing_and_only_a_leader_holds_one_for_others() -> None:
@@ -285,27 +296,53 @@ def test_an_older_snapshot_changes_nothing_and_only_a_leader_holds_one_for_other
     assert b.up.term_at(1) == 0
     b.up.compact(SnapshotMeta(1, 1, Configuration(THREE)))
     assert b.up.status().first == 3
-    snapshot = b.make_snapshot()
-    assert snapshot is not None
-    b.up.provide_snapshot(snapshot)
+    b.up.provide_snapshot(SnapshotMeta(2, 1, Configuration(THREE)), 9)
     assert b.up._state.outgoing is None
+    with pytest.raises(InvariantViolation, match="a snapshot of 0 bytes"):
+        b.up.provide_snapshot(SnapshotMeta(2, 1, Configuration(THREE)), 0)
 
 
 def test_the_commit_that_is_stored_never_passes_what_was_durable_before() -> None:
-    node = Node(Config("a", THREE), Stored(HardState(2), SnapshotMeta(), ()), Random(1), 0.0)
-    network = Network(THREE)
-    network.elect("b")
-    network.propose(b"one")
-    entries = tuple(network["b"]._state.log.entries)
-    node.step(Append("b", "a", 2, 0, 0, entries, 2), 0.0)
+    node = member(Stored(HardState(2), entries=log(1)))
+    new = (Entry(1, 2, b"x"), Entry(2, 3, b"x"))
+    node.step(Append("b", "a", 2, 1, 1, new, 3, 1), 0.0)
     ready = node.ready()
     assert ready is not None
-    assert len(ready.committed) == 2
-    assert ready.hard is None
-    node.advance(ready)
+    assert [entry.index for entry in ready.committed] == [1, 2, 3]
+    assert ready.hard == HardState(2, "", 1, 1)
+    node.durable(ready)
     assert node.ready() is None, "a better hint alone is not worth a write"
-    node.step(Append("b", "a", 2, 2, 1, (), 2), 0.0)
+    node.step(Append("b", "a", 2, 3, 2, (Entry(2, 4, b"x"),), 3, 2), 0.0)
     later = node.ready()
     assert later is not None
-    assert later.hard == HardState(2, "", 2)
-    assert not later.must_sync
+    assert later.hard == HardState(2, "", 3, 1)
+
+
+def test_news_of_the_commit_index_alone_are_not_answered() -> None:
+    network = Network(THREE)
+    leader = network.elect("a")
+    leader.propose([b"one"], network.now)
+    network.run_shell("a")
+    sent = 0
+    while network.wires:
+        wires, network.wires = network.wires, []
+        sent += len(wires)
+        for message in wires:
+            network.deliver(message)
+        for name in THREE:
+            network.run_shell(name)
+    assert sent == 6, "an Append, its answer, and the commit index, for two followers"
+    assert commands(network.members["b"].applied) == [b"one"]
+
+
+def test_the_last_of_several_answers_says_what_all_of_them_say() -> None:
+    node = member(Stored(HardState(1), entries=log(1)))
+    for index in (2, 3, 4):
+        node.step(Append("b", "a", 1, index - 1, 1, (Entry(1, index, b"x"),), 0, index), 0.0)
+    node.step(Append("b", "a", 1, 1, 1, (Entry(1, 2, b"x"),), 0, 1), 0.0)
+    node.step(Append("c", "a", 2, 1, 1, (Entry(1, 2, b"x"),), 0, 1), 0.0)
+    assert turn(node) == [
+        AppendReply("a", "b", 1, 4, round=4, src_id=1),
+        AppendReply("a", "b", 1, 2, round=1, src_id=1),
+        AppendReply("a", "c", 2, 2, round=1, src_id=1),
+    ]

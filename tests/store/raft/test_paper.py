@@ -4,13 +4,18 @@ Chapter 3 is here, with leadership transfer; the later chapters are in test_pape
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
 from cluster.errors import InvariantViolation
+from store.raft import confchange
 from store.raft.config import Config
 from store.raft.messages import (
+    CONFIGURATION,
+    NORMAL,
     Append,
     AppendReply,
     Entry,
@@ -28,29 +33,46 @@ from tests.store.raft.network import Configuration
 THREE = ("a", "b", "c")
 
 
-def member(stored: Stored | None = None, members: tuple[str, ...] = THREE, **options: float) -> Node:
-    return Node(Config("a", members, **options), stored or Stored(), Random(1), 0.0)  # type: ignore[arg-type]
+IDS = (1, 2, 3)
+"""Of the disks of a, b and c."""
+
+
+def member(stored: Stored | None = None, members: tuple[str, ...] = THREE, **options: Any) -> Node:
+    """`a`, with disk 1; of a cluster that is being founded if nothing is in its log."""
+    stored = stored or Stored()
+    hard = replace(stored.hard, id=1)
+    config = Config("a", members, **({"lease_clock_error": 0.0} | options))
+    return Node(config, replace(stored, hard=hard), Random(1), 0.0)
 
 
 def log(*terms: int) -> tuple[Entry, ...]:
-    return tuple(Entry(term, index, b"x") for index, term in enumerate(terms, 1))
+    """Entries of those terms, the first of which is the configuration of a, b and c."""
+    first = confchange.encode(Configuration(THREE, (), (), IDS))
+    return tuple(
+        Entry(term, index, b"x" if index > 1 else first, NORMAL if index > 1 else CONFIGURATION)
+        for index, term in enumerate(terms, 1)
+    )
 
 
 def turn(node: Node) -> list[object]:
-    """The shell's loop until it is quiet; all that was sent."""
+    """The shell's loop until it is quiet, each sync at once; all that was sent."""
     sent: list[object] = []
     while (ready := node.ready()) is not None:
+        if ready.committed:
+            node.applied(ready.committed[-1].index)
+        node.durable(ready)
         sent.extend([*ready.early, *ready.messages])
-        node.advance(ready)
     return sent
 
 
 def lead(node: Node, now: float = 10.0) -> None:
-    """`a` wins with the vote of b."""
+    """`a` wins with the votes of b and c."""
     node.tick(now)
-    node.step(PreVoteReply("b", "a", node.term + 1, True), now)
+    for name, id in (("b", 2), ("c", 3)):
+        node.step(PreVoteReply(name, "a", node.term + 1, True, id), now)
     turn(node)
-    node.step(VoteReply("b", "a", node.term, True), now)
+    for name, id in (("b", 2), ("c", 3)):
+        node.step(VoteReply(name, "a", node.term, True, id), now)
     assert node.role is Role.LEADER
 
 
@@ -59,7 +81,7 @@ def test_3_3_if_a_candidate_or_leader_discovers_that_its_term_is_out_of_date_it_
 ):
     node = member()
     lead(node)
-    node.step(AppendReply("b", "a", 9, 0, rejected=True), 10.0)
+    node.step(AppendReply("b", "a", 9, 0, rejected=True, src_id=2), 10.0)
     assert (node.role, node.term) == (Role.FOLLOWER, 9)
 
 
@@ -67,14 +89,19 @@ def test_3_3_if_a_server_receives_a_request_with_a_stale_term_number_it_rejects_
     node = member(Stored(HardState(5)))
     for request in (
         Append("b", "a", 4, 0, 0, log(4), 1),
-        InstallSnapshot("b", "a", 4, 9, 4, Configuration(THREE), 0, b"", True),
+        InstallSnapshot("b", "a", 4, 9, 4, Configuration(THREE), 0, 1, b"x", True),
         Vote("b", "a", 4, 9, 9),
         PreVote("b", "a", 4, 9, 9),
     ):
         node.step(request, 0.0)
     answers = turn(node)
-    refused = AppendReply("a", "b", 5, 0, rejected=True)
-    assert answers == [refused, refused, VoteReply("a", "b", 5, False), PreVoteReply("a", "b", 5, False)]
+    refused = AppendReply("a", "b", 5, 0, rejected=True, src_id=1)
+    assert answers == [
+        refused,
+        refused,
+        VoteReply("a", "b", 5, False, src_id=1),
+        PreVoteReply("a", "b", 5, False, src_id=1),
+    ]
     assert node.status().last == 0
 
 
@@ -103,14 +130,14 @@ def test_3_4_each_server_will_vote_for_at_most_one_candidate_in_a_given_term_on_
     ready = node.ready()
     assert ready is not None
     assert ready.must_sync
-    assert ready.early == ()
-    assert ready.hard == HardState(3, "b", 0)
-    assert ready.messages == (VoteReply("a", "b", 3, True),)
-    node.advance(ready)
+    assert not ready.early
+    assert ready.hard == HardState(3, "b", 0, 1)
+    assert list(ready.messages) == [VoteReply("a", "b", 3, True, src_id=1)]
+    node.durable(ready)
     again = member(Stored(ready.hard))
     again.step(Vote("c", "a", 3, 9, 2), 0.0)
     again.step(Vote("b", "a", 3, 0, 0), 0.0)
-    assert turn(again) == [VoteReply("a", "c", 3, False), VoteReply("a", "b", 3, True)]
+    assert turn(again) == [VoteReply("a", "c", 3, False, src_id=1), VoteReply("a", "b", 3, True, src_id=1)]
 
 
 def test_3_4_a_candidate_that_hears_a_leader_of_its_term_recognizes_it_and_returns_to_follower_state() -> None:
@@ -136,7 +163,7 @@ def test_3_4_votes_that_can_no_longer_win_end_the_candidacy_but_not_the_wait() -
     for name in ("b", "c"):
         node.step(VoteReply(name, "a", 1, False), 5.0)
     assert (node.role, node.deadline()) == (Role.FOLLOWER, before)
-    node.step(VoteReply("b", "a", 1, True), 5.0)
+    node.step(VoteReply("b", "a", 1, True, src_id=2), 5.0)
     assert node.role is Role.FOLLOWER
 
 
@@ -155,11 +182,14 @@ def test_3_5_the_leader_handles_inconsistencies_by_forcing_the_followers_logs_to
     prev_index: int, prev_term: int, terms: tuple[int, ...], want: tuple[int, ...]
 ) -> None:
     node = member(Stored(HardState(4), entries=log(1, 2, 3)))
-    entries = tuple(Entry(term, index, b"x") for index, term in enumerate(terms, prev_index + 1))
-    node.step(Append("b", "a", 4, prev_index, prev_term, entries, 0), 0.0)
+    entries = tuple(
+        log(1)[0] if index == 1 else Entry(term, index, b"x") for index, term in enumerate(terms, prev_index + 1)
+    )
+    node.step(Append("b", "a", 4, prev_index, prev_term, entries, 0, 1), 0.0)
     ready = node.ready()
     assert ready is not None
-    assert ready.messages == (AppendReply("a", "b", 4, prev_index + len(terms)),)
+    assert [*ready.early, *ready.messages] == [AppendReply("a", "b", 4, prev_index + len(terms), round=1, src_id=1)]
+    assert bool(ready.messages) == bool(terms), "entries are answered when they are durable"
     assert tuple(node.term_at(index) for index in range(1, len(want) + 1)) == want
     assert node.status().last == len(want)
     assert not ready.entries or ready.entries[0].term == 4
@@ -173,7 +203,7 @@ def test_3_5_the_follower_can_include_the_term_of_the_conflicting_entry_so_one_r
 ) -> None:
     node = member(Stored(HardState(4), entries=log(1, 1, 3, 3, 3)))
     node.step(Append("b", "a", 4, prev_index, prev_term, (), 0), 0.0)
-    assert turn(node) == [AppendReply("a", "b", 4, prev_index, True, hint_index, hint_term)]
+    assert turn(node) == [AppendReply("a", "b", 4, prev_index, True, hint_index, hint_term, src_id=1)]
 
 
 @pytest.mark.parametrize(
@@ -185,16 +215,17 @@ def test_3_6_1_the_voter_denies_its_vote_if_its_own_log_is_more_up_to_date_than_
     node = member(Stored(HardState(3), entries=log(1, 1, 2)))
     node.step(PreVote("b", "a", 4, last_index, last_term), 0.0)
     node.step(Vote("b", "a", 4, last_index, last_term), 0.0)
-    assert turn(node) == [PreVoteReply("a", "b", 4 if granted else 3, granted), VoteReply("a", "b", 4, granted)]
+    answers = sorted(turn(node), key=str)
+    assert answers == [PreVoteReply("a", "b", 4 if granted else 3, granted, 1), VoteReply("a", "b", 4, granted, 1)]
 
 
 def test_3_6_2_only_log_entries_from_the_leaders_current_term_are_committed_by_counting_replicas() -> None:
     node = member(Stored(HardState(2), entries=log(1, 2)))
     lead(node)
     turn(node)
-    node.step(AppendReply("b", "a", 3, 2), 10.0)
+    node.step(AppendReply("b", "a", 3, 2, src_id=2), 10.0)
     assert node.status().commit == 0
-    node.step(AppendReply("b", "a", 3, 3), 10.0)
+    node.step(AppendReply("b", "a", 3, 3, src_id=2), 10.0)
     assert node.status().commit == 3
 
 
@@ -213,14 +244,14 @@ def test_3_8_each_server_persists_its_current_term_and_vote_before_it_responds()
     assert ready is not None
     assert ready.changed is not None
     assert ready.changed.role is Role.LEADER
-    assert ready.hard == HardState(1, "a", 0)
+    assert ready.hard == HardState(1, "a", 0, 1)
     assert ready.must_sync
-    assert ready.early == ()
+    assert not ready.early
     assert not ready.committed
-    node.advance(ready)
+    node.durable(ready)
     after = node.ready()
     assert after is not None
-    assert list(after.committed) == [Entry(1, 1, b"")]
+    assert [entry.index for entry in after.committed] == [1]
     assert not after.must_sync
 
 
@@ -228,16 +259,16 @@ def test_3_10_the_leader_sends_timeout_now_once_the_target_has_its_whole_log_and
     node = member()
     lead(node)
     turn(node)
-    node.step(AppendReply("b", "a", 1, 1), 10.0)
+    node.step(AppendReply("b", "a", 1, 1, src_id=2), 10.0)
     node.propose([b"one"], 10.0)
     node.transfer_leader("b", 10.0)
     with pytest.raises(NotLeaderError) as refused:
         node.propose([b"two"], 10.0)
     assert refused.value.leader == "b"
     assert not any(isinstance(message, TimeoutNow) for message in turn(node))
-    node.step(AppendReply("b", "a", 1, 2), 10.0)
+    node.step(AppendReply("b", "a", 1, 2, src_id=2), 10.0)
     assert TimeoutNow("a", "b", 1) in turn(node)
-    node.step(AppendReply("c", "a", 1, 2), 10.9)
+    node.step(AppendReply("c", "a", 1, 2, src_id=3), 10.9)
     node.tick(11.0)
     assert node.propose([b"two"], 11.0) == 3
 
@@ -252,7 +283,7 @@ def test_3_10_the_target_starts_a_new_election_at_once_and_the_lease_does_not_re
     voter = member(Stored(HardState(1), entries=log(1)))
     voter.step(Append("b", "a", 1, 1, 1, (), 1), 0.0)
     voter.step(Vote("c", "a", 2, 1, 1, True), 0.1)
-    assert VoteReply("a", "c", 2, True) in turn(voter)
+    assert VoteReply("a", "c", 2, True, src_id=1) in turn(voter)
 
 
 def test_figure_3_2_election_safety_a_second_leader_in_a_term_stops_the_world() -> None:
@@ -266,7 +297,7 @@ def test_figure_3_2_an_answer_for_more_than_the_leader_has_stops_the_world() -> 
     node = member()
     lead(node)
     with pytest.raises(InvariantViolation, match="has 9"):
-        node.step(AppendReply("b", "a", 1, 9), 10.0)
+        node.step(AppendReply("b", "a", 1, 9, src_id=2), 10.0)
 
 
 def test_figure_3_2_a_leader_that_contradicts_what_is_committed_stops_the_world() -> None:

@@ -1,0 +1,212 @@
+"""Who answers: which member leads, which one is near, and how long to go on asking.
+
+Must not know what is asked. A read is tried again on other members until its deadline. A write is sent again only after
+an answer that is definite and worth a retry (NotLeader, NoQuorum, TooManyRequests). A write without an answer is never
+sent again: it raises Timeout, indefinite; at the latest after its time, and sooner when another member is seen to lead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cluster.errors import StatusError
+from cluster.rpc import Rpc
+from cluster.world.host import Address
+
+READ_ATTEMPT = 0.25
+"""Seconds after which a read is tried on another member."""
+SUSPICION = 0.12
+"""Seconds without an answer to a write after which the members are asked who leads."""
+PROBE = 0.05
+"""Seconds to wait for the answers to that question, and the least between two of them is half of it."""
+PAUSE = 0.01
+"""Seconds between attempts while nobody leads; doubles up to `LONGEST_PAUSE`."""
+LONGEST_PAUSE = 0.16
+
+
+class MemberStatus(NamedTuple):
+    """One member as it sees itself. `leader` is "" while it knows none. `compacted`: oldest revision to be read.
+    With the engine `eventual` every role is "replica" and nobody leads: whoever is asked answers for himself."""
+
+    name: Address
+    role: str
+    term: int
+    leader: Address
+    commit: int
+    applied: int
+    revision: int
+    compacted: int
+    members: tuple[Address, ...]
+
+
+class Roster:
+    """The members as one client knows them. `prefer` is asked first."""
+
+    def __init__(self, rpc: Rpc, members: Sequence[Address], prefer: Address | None) -> None:
+        self.members = tuple(members)
+        self.watched = self._near = self.members.index(prefer) if prefer in self.members else 0
+        self._rpc = rpc
+        self._loop = asyncio.get_running_loop()
+        self._next = self._near
+        self._leader: Address = ""
+        self._flying: dict[asyncio.Future[Any], tuple[Address, float]] = {}
+        """Writes under way, oldest first: to whom, and since when."""
+        self._guarded = False
+        self._prober: asyncio.Task[None] | None = None
+
+    async def status(self, member: Address, timeout: float) -> MemberStatus:
+        answer = await self._rpc.call(member, "store.status", [], timeout=timeout)
+        return MemberStatus._make((*answer[:-1], tuple(answer[-1])))
+
+    async def nearest(self, kind: str, body: Any, within: float) -> Any:
+        """The preferred member; when it does not answer, the others in turn."""
+        try:
+            return await self._rpc.ask(self.members[self._near], kind, body, min(within, READ_ATTEMPT))
+        except StatusError as error:
+            if error.reason not in ("Timeout", "ServiceUnavailable") or within <= READ_ATTEMPT:
+                raise
+        deadline = self._loop.time() + within - READ_ATTEMPT
+        for turn in range(1, len(self.members) + 1):
+            left = deadline - self._loop.time()
+            last = turn == len(self.members)  # the preferred one again, with all that is left
+            name = self.members[(self._near + turn) % len(self.members)]
+            try:
+                return await self._rpc.ask(name, kind, body, left if last else min(left, READ_ATTEMPT))
+            except StatusError as error:
+                if error.reason not in ("Timeout", "ServiceUnavailable") or last or self._loop.time() >= deadline:
+                    raise
+        raise StatusError("Timeout", f"no member answered {kind} within {within:g} s")
+
+    async def leading(self, kind: str, body: Any, within: float, *, write: bool) -> Any:
+        """The first attempt, which nearly always is the only one. All that is asked in one turn is one message."""
+        target = self._leader or self.members[self._next]
+        began = self._loop.time()
+        try:
+            if write:
+                return await self._write(target, kind, body, within)
+            return await self._rpc.ask(target, kind, body, min(within, READ_ATTEMPT))
+        except StatusError as error:
+            if not self._again(error, target, write):
+                raise
+            return await self._insist(kind, body, Patience(within, began + within, error), write)
+
+    async def _insist(self, kind: str, body: Any, patience: Patience, write: bool) -> Any:
+        loop = self._loop
+        pause = PAUSE
+        tries = 0
+        while True:
+            tries += 1
+            if tries % len(self.members) == 0:  # all were asked, or two members each think that the other leads
+                await asyncio.sleep(min(pause, max(0.0, patience.deadline - loop.time())))
+                pause = min(2 * pause, LONGEST_PAUSE)
+            left = patience.deadline - loop.time()
+            if left <= 0:
+                raise patience.given_up(kind)
+            target = self._leader or self.members[self._next]
+            try:
+                if write:
+                    return await self._write(target, kind, body, left)
+                return await self._rpc.ask(target, kind, body, min(left, READ_ATTEMPT))
+            except StatusError as error:
+                if not self._again(error, target, write):
+                    raise
+                patience.failed(error)
+
+    def _again(self, error: StatusError, target: Address, write: bool) -> bool:
+        """May the request be sent once more; and to whom (`_leader`, `_next`)?"""
+        timed_out = error.reason == "Timeout"
+        if not timed_out and not (error.definite and error.retry):
+            return False
+        hint = error.details.get("leader")
+        if type(hint) is str and hint and hint not in self.members and not timed_out:
+            self.members = (*self.members, hint)  # it joined after we were told who the members are
+        self._leader = hint if hint in self.members and hint != target else ""
+        if not self._leader:
+            self._next = (self.members.index(target) + 1) % len(self.members)
+        return not (timed_out and write)
+
+    async def _write(self, target: Address, kind: str, body: Any, within: float) -> Any:
+        """One attempt. While no answer comes, look whether somebody else leads: then none will come."""
+        waiter = self._rpc.ask(target, kind, body, within)
+        if not self._guarded:
+            self._guard(SUSPICION)
+        self._flying[waiter] = (target, self._loop.time())
+        try:
+            answer = await waiter
+        finally:
+            del self._flying[waiter]
+        self._leader = target
+        return answer
+
+    def _guard(self, wait: float) -> None:
+        """One timer looks after all writes under way."""
+        self._guarded = True
+        self._loop.call_later(wait, self._suspect)
+
+    def _suspect(self) -> None:
+        self._guarded = False
+        if not self._flying:
+            return
+        _, sent = next(iter(self._flying.values()))  # the oldest
+        wait = sent + SUSPICION - self._loop.time()
+        if wait > 0:
+            self._guard(wait)
+        elif self._prober is None or self._prober.done():
+            self._prober = self._loop.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        """While writes wait for a silent member: ask the others who leads; end the waiting if somebody does."""
+        while len(self.members) > 1:
+            late = self._loop.time() - SUSPICION
+            suspects = {waiter: target for waiter, (target, sent) in self._flying.items() if sent <= late}
+            if not suspects:
+                break
+            silent = suspects.values()
+            asked = [asyncio.ensure_future(self._asked(name)) for name in self.members if name not in silent]
+            answers = [answer for task in asked if (answer := await task) is not None]
+            term = max((answer.term for answer in answers), default=0)
+            leader = next((a.name for a in answers if a.role == "leader" and a.term == term), "")
+            for waiter, target in suspects.items():
+                if leader not in ("", target) and not waiter.done():
+                    self._leader = leader
+                    text = f"{target} has not answered a write, and {leader} leads now; it may have happened"
+                    waiter.set_exception(StatusError("Timeout", text, {"leader": leader}))
+            await asyncio.sleep(PROBE / 2)
+        if self._flying and not self._guarded:
+            self._guard(SUSPICION)
+
+    async def _asked(self, name: Address) -> MemberStatus | None:
+        try:
+            return await self.status(name, PROBE)
+        except StatusError:
+            return None  # silence is what is being looked into
+
+    def watch_elsewhere(self, member: Address) -> None:
+        """The next watch goes to the member after this one."""
+        if self.members[self.watched] == member:
+            self.watched = (self.watched + 1) % len(self.members)
+
+
+class Patience:
+    """How long a request is tried, and what its attempts met. Only requests get here of which no attempt can have had
+    an effect (a write that was not answered is not tried again), so a refusal says more than others' silence."""
+
+    def __init__(self, within: float, deadline: float, error: StatusError) -> None:
+        self.within = within
+        self.deadline = deadline
+        self._failure = error
+        self._refusal: StatusError | None = None
+        self.failed(error)
+
+    def failed(self, error: StatusError) -> None:
+        self._failure = error
+        if error.definite:
+            self._refusal = error
+
+    def given_up(self, kind: str) -> StatusError:
+        if self._refusal is not None:
+            text = f"{kind} was refused for {self.within:g} s: {self._refusal.message}"
+            return StatusError("NoQuorum", text)
+        return self._failure
