@@ -68,8 +68,8 @@ async def measure(folder: Path, keys: int, options: Mapping[str, Any] | None = N
         await cluster.start_members()
         pids = (await cluster.pids()).values()
         rows = [_row("empty", [memory(pid)["rss"] for pid in pids])]
-        since = time.time()
         await load(cluster.store, keys)
+        since = time.time()
         loaded = [memory(pid) for pid in pids]
         await until_snapshots(cluster, since)
         after = [memory(pid) for pid in pids]

@@ -42,7 +42,7 @@ class Cores:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """`rate` per second; `p50` and `p99` in milliseconds; `errors`: operations that failed, or events that never came.
-    `more`: figures that only this kind has, by name."""
+    `more`: figures that only this kind has, by name. `operations`: how many succeeded, 0 where nobody counted."""
 
     rate: float
     p50: float
@@ -50,6 +50,7 @@ class Sample:
     cores: Cores = Cores()
     errors: int = 0
     more: dict[str, float] = field(default_factory=dict)
+    operations: int = 0
 
 
 def percentile(values: Sequence[float], p: float) -> float:
@@ -64,11 +65,11 @@ def sample(latencies: Iterable[float], seconds: float, cores: Cores, errors: int
     """Of latencies in seconds, all within `seconds`. ValueError if there is not one."""
     ordered = sorted(latencies)
     p50, p99 = (1000 * percentile(ordered, p) for p in (50, 99))
-    return Sample(len(ordered) / seconds, p50, p99, cores, errors)
+    return Sample(len(ordered) / seconds, p50, p99, cores, errors, operations=len(ordered))
 
 
 def medians(samples: Sequence[Sample]) -> Sample:
-    """Each figure's own median; errors are added up."""
+    """Each figure's own median; errors and operations are added up."""
 
     def middle(of: Callable[[Sample], float]) -> float:
         return statistics.median(of(s) for s in samples)
@@ -82,7 +83,8 @@ def medians(samples: Sequence[Sample]) -> Sample:
     names = dict.fromkeys(name for s in samples for name in s.more)
     more = {name: statistics.median(s.more.get(name, 0.0) for s in samples) for name in names}
     rate, p50, p99 = middle(lambda s: s.rate), middle(lambda s: s.p50), middle(lambda s: s.p99)
-    return Sample(rate, p50, p99, cores, sum(s.errors for s in samples), more)
+    errors, operations = (sum(counted) for counted in zip(*((s.errors, s.operations) for s in samples), strict=True))
+    return Sample(rate, p50, p99, cores, errors, more, operations)
 
 
 def ratios(ours: Sequence[float], peers: Sequence[float]) -> list[float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from bench.peers import etcd_tool, pysyncobj
@@ -110,15 +111,27 @@ class Comparison:
     async def _round(self, number: int) -> None:
         """Whoever is first in one round is last in the next."""
         self._syncs.append(sync_milliseconds(self._folder))
-        for cell in self._cells:
-            turns = [self._measure_ours, self._measure_etcd]
-            for turn in turns if number % 2 == 0 else reversed(turns):
-                await turn(number, cell)
+        for _, cells in groupby(self._cells, lambda cell: cell.kind):
+            await self._refresh_etcd()
+            for cell in cells:
+                turns = [self._measure_ours, self._measure_etcd]
+                for turn in turns if number % 2 == 0 else reversed(turns):
+                    await turn(number, cell)
         puts = [cell for cell in self._cells if cell.kind == "puts"]
         if puts and "pysyncobj" in self._peers:
             await self._measure_pysyncobj(number, puts)
         if puts and "raftos" in self._peers:
             await self._measure_raftos(number)
+
+    async def _refresh_etcd(self) -> None:
+        if self._etcd is None:
+            return
+        try:
+            await self._etcd.refresh()
+        except FAILURES as error:
+            self.results.absent[ETCD] = f"did not come up again: {error}"
+            await self._etcd.stop()
+            self._etcd = None
 
     async def _measure_ours(self, number: int, cell: Cell) -> None:
         await self._measure(number, self._ours, cell, self._seconds)
@@ -180,13 +193,21 @@ class Comparison:
 
     async def _failovers(self) -> None:
         for kill in range(KILLS * self._rounds):
-            systems: list[OwnCluster | EtcdCluster] = [self._ours]
+            await self._failover(kill, self._ours)
             if self._etcd is not None and kill % 3 == 0:
-                systems.append(self._etcd)
-            for system in systems:
-                took = await system.failover()
-                self.results.failovers.setdefault(system.name, []).append(took)
-                print(f"# kill {kill + 1}: {system.name}: {took:.0f} ms", file=sys.stderr, flush=True)
+                await self._failover(kill, self._etcd)
+
+    async def _failover(self, kill: int, system: OwnCluster | EtcdCluster) -> None:
+        """Once it did not come back, a system is not killed again."""
+        if system.name in self.results.lost:
+            return
+        try:
+            took = await system.failover()
+        except FAILURES as error:
+            self.results.lost[system.name] = f"after kill {kill + 1}: {error}"
+            return
+        self.results.failovers.setdefault(system.name, []).append(took)
+        print(f"# kill {kill + 1}: {system.name}: {took:.0f} ms", file=sys.stderr, flush=True)
 
 
 def run(options: Options) -> list[Row]:

@@ -110,7 +110,14 @@ class OwnCluster:
             if name:
                 return name
             await asyncio.sleep(0.02)
-        raise LoadError(f"no leader within {within:g} s")
+        raise LoadError(f"no leader within {within:g} s: {await self._states()}")
+
+    async def _states(self) -> str:
+        """What became of the members, in words."""
+        assert self._world is not None
+        hosts = (await self._world.status())["hosts"]
+        states = [f"{name} {hosts[name]['state']}" if name in hosts else f"{name} gone" for name in MEMBERS]
+        return f"{', '.join(states)}; see {self.folder}/log"
 
     async def pids(self) -> dict[str, int]:
         assert self._world is not None

@@ -3,7 +3,7 @@
 Must not know the systems: a `Driver` does. Run as `python -m bench.store_load MODULE SETUP` by store_loaders.py.
 
     {"do": "prepare", "phase": {...}, "target": ...}   -> {}
-    {"do": "go", "at": 12.3}                           -> {"latencies": ..., "ended": 14.4, "errors": 0, "events": 0}
+    {"do": "go", "at": 12.3}                           -> {"latencies": ..., "began": 12.3, "ended": 14.4, ...}
     {"do": "drain", "events": 50}                      -> {"delays": ..., "last": ..., "latest": 14.5, "missing": 0}
 """
 
@@ -34,6 +34,7 @@ class Outcome:
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
     events: int = 0
+    began: float = 0.0
     ended: float = 0.0
 
 
@@ -44,7 +45,7 @@ class Driver(Protocol):
         """Connect to `target` (the leader), open the watches: what must not be measured."""
 
     async def go(self, phase: Phase, at: float) -> Outcome:
-        """Run the clients from `at` on for `phase.seconds`."""
+        """Run the clients from `at` on, or from now if that is over, for `phase.seconds`."""
 
     def deliveries(self) -> Deliveries: ...
 
@@ -87,6 +88,7 @@ async def obey(driver: Driver, order: dict[str, Any], phase: Phase | None) -> tu
         done = await driver.go(phase, order["at"])
         answer = {
             "latencies": packed(done.latencies),
+            "began": done.began,
             "ended": done.ended,
             "errors": done.errors,
             "events": done.events,

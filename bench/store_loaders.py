@@ -12,6 +12,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -170,7 +171,7 @@ class Loaders:
         if any(part.watchers for part in parts):
             events = sum(answer["events"] for answer in answers)
             drained = await asyncio.gather(*(w.ask(do="drain", events=events) for w in workers))
-        return put_together(answers, drained, at, cores)
+        return put_together(answers, drained, cores)
 
     async def fill(self, target: Any) -> None:
         """Each key once."""
@@ -188,29 +189,27 @@ class Loaders:
         )
 
 
-def put_together(
-    answers: Sequence[Mapping[str, Any]], drained: Sequence[Mapping[str, Any]], at: float, cores: Cores
-) -> Sample:
+def put_together(answers: Sequence[Mapping[str, Any]], drained: Sequence[Mapping[str, Any]], cores: Cores) -> Sample:
     """One sample of all processes' answers. A mixed load lasts until the last watcher has the last event. LoadError
     when nothing succeeded."""
     latencies = [latency for answer in answers for latency in unpacked(answer["latencies"])]
     errors = sum(answer["errors"] for answer in answers)
-    ended = max(answer["ended"] for answer in answers)
+    began, ended = min(answer["began"] for answer in answers), max(answer["ended"] for answer in answers)
     if not latencies:
         raise LoadError(f"not one operation succeeded, {errors} failed")
     if not drained:
-        return sample(latencies, ended - at, cores, errors)
+        return sample(latencies, ended - began, cores, errors)
     ended = max(ended, *(part["latest"] for part in drained))
     delays = sorted(delay for part in drained for delay in unpacked(part["delays"]))
     lasts = sorted(latest_of([{(a, b): delay for a, b, delay in part["last"]} for part in drained]))
     if not delays:
         raise LoadError("no event came to any watcher")
-    whole = sample(latencies, ended - at, cores, errors + sum(part["missing"] for part in drained))
+    whole = sample(latencies, ended - began, cores, errors + sum(part["missing"] for part in drained))
     more = {
-        "deliveries": len(delays) / (ended - at),
+        "deliveries": len(delays) / (ended - began),
         "each p50": 1000 * percentile(delays, 50),
         "each p99": 1000 * percentile(delays, 99),
         "last p50": 1000 * percentile(lasts, 50),
         "last p99": 1000 * percentile(lasts, 99),
     }
-    return Sample(whole.rate, whole.p50, whole.p99, cores, whole.errors, more)
+    return replace(whole, more=more)

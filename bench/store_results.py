@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.peers.pysyncobj import DOUBTS
 from bench.rows import Row, against, missing, row
@@ -38,6 +38,8 @@ class Results:
     failures: dict[tuple[str, Cell], str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     failovers: dict[str, list[float]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    """System to why it did not come back after a kill."""
 
     def add(self, system: str, cell: Cell, sample: Sample | None, failure: str = "") -> None:
         self.samples.setdefault((system, cell), []).append(sample)
@@ -124,11 +126,15 @@ def _txns_of_puts(results: Results, cells: Sequence[Cell]) -> list[Row]:
 
 
 def _failover_rows(results: Results) -> list[Row]:
-    return [
+    rows = [
         row("store", "kill -9 of the leader to the next acknowledged write" + of, values, "ms", f"{len(values)} kills")
         for of, name in (("", OURS), (", etcd", ETCD))
         if (values := results.failovers.get(name))
     ]
+    for name, why in results.lost.items():
+        lost = missing(f"{name}: did not come back", why)
+        rows.append(replace(lost, holds=False) if name == OURS else lost)
+    return rows
 
 
 def _peer_row(results: Results, system: str, cell: Cell, samples: Sequence[Sample]) -> Row:

@@ -72,9 +72,10 @@ class Seat:
 
     async def go(self, phase: Phase, at: float) -> Outcome:
         self._outcome = outcome = Outcome()
-        end = at + phase.seconds
         steps = [self._step(phase, client) for client in phase.numbers]
         await asyncio.sleep(max(0.0, at - time.monotonic()))
+        outcome.began = time.monotonic()
+        end = outcome.began + phase.seconds
         gap = GAP if phase.kind == "watch" else 0.0
         limit = len(phase.keys(0)) if phase.kind == "fill" else 1 << 62
         await asyncio.gather(*(self._run(step, end, gap, limit) for step in steps))

@@ -15,7 +15,7 @@ PREFIX = b"/bench/"
 EVENTS = b"/event/"
 VALUE = b"capstan." * 32
 """256 bytes."""
-KINDS = ("puts", "gets", "serializable", "txns", "mixed")
+KINDS = ("puts", "txns", "gets", "serializable", "mixed")
 MIX = "RRURRERRUR"
 """Ten operations of a mixed load: 7 linearizable reads, 2 updates of the key just read guarded by its mod_revision, 1
 put that watchers see."""

@@ -174,12 +174,20 @@ class ClusterSpec:
     """second octet of every address: 127.SUBNET.x.y (proc world)."""
     etcd: Etcd | None = None
     """With engine `etcd` only: there are no members of ours then."""
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """Members of the store (store-N) with their machines, once they are others than `store` says: `store member add`,
+    `remove` and `replace` write it. Engine `raft` only."""
 
     def __post_init__(self) -> None:
         checks = (
             (1 <= self.masters <= 9, "masters", "1 to 9"),
             (0 <= self.workers <= 2000, "workers", "0 to 2000"),
-            (self.etcd is not None or 1 <= self.members <= self.masters, "store", "1 to the number of masters"),
+            (
+                self.etcd is not None or bool(self.stores) or 1 <= self.members <= self.masters,
+                "store",
+                "1 to the number of masters",
+            ),
+            (not self.stores or self.engine == "raft", "stores", "none but with engine raft"),
             (self.engine in ENGINES, "engine", f"one of {', '.join(ENGINES)}"),
             (self.profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}"),
             (self.runtime in ("process", "simulated"), "runtime", "process or simulated"),
@@ -195,4 +203,6 @@ class ClusterSpec:
         """How many processes of ours keep the key space: none with a real etcd."""
         if self.etcd is not None:
             return 0
+        if self.stores:
+            return len(self.stores)
         return self.masters if self.store is None else self.store

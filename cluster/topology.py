@@ -84,7 +84,14 @@ def members(spec: ClusterSpec) -> tuple[Address, ...]:
     """Names of the store's members. A real etcd's are no hosts of the cluster."""
     if spec.etcd is not None:
         return tuple(f"etcd-{i}" for i in range(len(spec.etcd.endpoints)))
-    return tuple(f"store-{i}" for i in range(spec.members))
+    return tuple(store_machines(spec))
+
+
+def store_machines(spec: ClusterSpec) -> dict[Address, str]:
+    """Each member of ours with its machine, in the order of their numbers."""
+    if spec.stores:
+        return dict(sorted(spec.stores.items(), key=lambda pair: (len(pair[0]), pair[0])))
+    return {f"store-{i}": f"master-{i}" for i in range(spec.members)}
 
 
 def apiservers(spec: ClusterSpec, first: int = 0) -> tuple[Address, ...]:
@@ -94,7 +101,7 @@ def apiservers(spec: ClusterSpec, first: int = 0) -> tuple[Address, ...]:
 
 def placements(spec: ClusterSpec, folders: Folders | None = None) -> list[Placement]:
     """Every host of the cluster, in the order in which they are best started."""
-    result: list[Placement] = []
+    result = [Placement(name, machine, store_spec(spec)) for name, machine in store_machines(spec).items()]
     for i in range(spec.masters):
         result += master_hosts(spec, i)
     for i in range(spec.workers):
@@ -104,12 +111,11 @@ def placements(spec: ClusterSpec, folders: Folders | None = None) -> list[Placem
 
 
 def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
+    """The hosts of a master, but for its member of the store."""
     timing = asdict(spec.timing)
     machine = f"master-{i}"
     store = members(spec)
     result = []
-    if i < spec.members:
-        result.append(Placement(f"store-{i}", machine, Spec(STORES[spec.engine], store_config(spec))))
     prefer = nearest(spec, i)
     known = store if spec.engine in ROAMING else (prefer,)
     server: dict[str, Any] = {"store": known, "prefer": prefer, "timing": timing}
@@ -131,14 +137,23 @@ def nearest(spec: ClusterSpec, i: int) -> Address:
     if spec.etcd is not None:
         named = [word.partition("=")[0] for word in spec.etcd.endpoints]
         return store[named.index(f"master-{i}") if f"master-{i}" in named else i % len(store)]
-    return f"store-{i}" if i < spec.members else store[i % len(store)]
+    here = (name for name, machine in store_machines(spec).items() if machine == f"master-{i}")
+    return next(here, store[i % len(store)])
+
+
+def store_spec(spec: ClusterSpec) -> Spec:
+    """What each member of the store runs."""
+    return Spec(STORES[spec.engine], store_config(spec))
 
 
 def store_config(spec: ClusterSpec) -> dict[str, Any]:
-    """What each member of the store is told (as store/engines' `Engine.config`)."""
-    config: dict[str, Any] = {"members": members(spec), "keepalive": spec.timing.watch_keepalive}
+    """What each member of the store is told (as store/engines' `Engine.config`). Once members have come or gone the
+    cluster is founded, and nobody founds it again: who they are is in the log, or comes from a leader."""
+    config: dict[str, Any] = {"members": () if spec.stores else members(spec), "keepalive": spec.timing.watch_keepalive}
     if spec.engine == "raft":
         config |= {"heartbeat": spec.timing.raft_heartbeat, "election": spec.timing.raft_election}
+    if spec.engine == "raftos":
+        config |= {"serializer": "json"}
     return config
 
 

@@ -131,9 +131,9 @@ async def restore(file: BackupFile, disks: Mapping[str, Disk], *, bump: int = BU
     meta = SnapshotMeta(1, 1, Configuration(tuple(sorted(disks))))
     for _, disk in sorted(disks.items()):
         storage, _ = await Storage.open(disk, 1 << 20)
+        await storage.save(meta, machine.dump())  # first, so that a member has all of it or nothing
         storage.append(HardState(1, "", 1), [])
         await storage.sync()
-        await storage.save(meta, machine.dump())
     return BackupHead(head.cluster, meta.index, meta.term, machine.space.revision, head.created)
 
 

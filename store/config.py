@@ -12,9 +12,12 @@ from cluster.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`members` are the hosts' names; the host that runs this is one of them."""
+    """`members` are the hosts' names that found the cluster, this one among them; they count until there is a
+    configuration on the disk. Empty: this one joins a cluster that exists (store/admin.py: store.member.add)."""
 
     members: tuple[str, ...]
+    peers: str = "store-*"
+    """Hosts that may be members, as an fnmatch pattern: raft is spoken with no other."""
     heartbeat: float = 0.1
     """Seconds between a leader's signs of life."""
     election: float = 1.0
@@ -27,6 +30,10 @@ class Config:
     """Or so many bytes of log, or as many as the last snapshot has if that is more."""
     retain_entries: int = 1_000
     """Entries below a snapshot kept in memory for followers that lag a little."""
+    retain_bytes: int = 8 << 20
+    """And at most so many bytes of them."""
+    commit_delay: float = 0.001
+    """Seconds that a leader waits for an Append that says it anyway before it tells followers what is committed."""
     wal_segment_bytes: int = 16 << 20
     keep_revisions: int = 10_000
     """The leader compacts the key space so that about so many revisions stay readable (0: never by itself)."""
@@ -51,13 +58,15 @@ class Config:
 
     def __post_init__(self) -> None:
         checks = (
-            (bool(self.members) and len(set(self.members)) == len(self.members), "members", "names, each once"),
+            (len(set(self.members)) == len(self.members), "members", "names, each once"),
             (self.heartbeat > 0, "heartbeat", "more than 0 s"),
             (self.election >= 2 * self.heartbeat, "election", f"at least two heartbeats of {self.heartbeat} s"),
             (self.keepalive > 0, "keepalive", "more than 0 s"),
             (self.snapshot_entries > 0, "snapshot_entries", "more than 0"),
             (self.snapshot_bytes > 0, "snapshot_bytes", "more than 0"),
             (self.retain_entries >= 0, "retain_entries", "0 or more"),
+            (self.retain_bytes >= 0, "retain_bytes", "0 or more"),
+            (0 <= self.commit_delay <= self.heartbeat, "commit_delay", "0 s to a heartbeat"),
             (self.wal_segment_bytes > 0, "wal_segment_bytes", "more than 0"),
             (self.keep_revisions >= 0, "keep_revisions", "0 or more"),
             (self.keep_seconds >= 0, "keep_seconds", "0 or more"),

@@ -167,7 +167,8 @@ class Machine:
         self.watchers.reset()
 
     def bump(self, revisions: int) -> None:
-        """For a restored backup: see `Space.bump`."""
+        """For a restored backup: see `Space.bump`. It is a new cluster: clients may count their operations anew there."""
+        self._sessions = Sessions()
         self._owed.append(self.watchers.collect(self.space))
         self.space.bump(revisions)
 

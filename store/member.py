@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from math import inf
-from typing import Any
 
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
 from cluster.wire import pack, unpack
 from cluster.world.host import Envelope, Host
 from store import codec
+from store.admin import Admin
 from store.config import Config
 from store.machine import Machine
 from store.raft.config import Config as RaftConfig
@@ -29,7 +30,7 @@ from store.service import Service
 from store.snapshot import SnapshotError
 from store.storage import Recovered, Storage
 from store.upkeep import Upkeep
-from store.waiting import Operation, Proposal, Read
+from store.waiting import Proposal, Read, Waiting, not_leader
 from store.wal import WalError
 
 __all__ = ["Config", "Member", "run"]
@@ -47,6 +48,7 @@ async def run(host: Host, config: Config) -> None:
     for kind in codec.RAFT_KINDS:
         rpc.hear(kind, member.heard)
     Service(rpc, config, member)
+    Admin(rpc, config, member, storage)
     try:
         await member.work()
     except OSError as error:
@@ -62,6 +64,8 @@ class Member:
         self.config = config
         self.publish: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
+        self._now = host.clock.monotonic
+        """For the node: not the loop's time, which a loop may keep for a whole turn, however long that takes."""
         self._storage = storage
         self.machine = Machine(config.watch_chunk, config.quota_bytes)
         meta = recovered.snapshot or SnapshotMeta()
@@ -71,15 +75,13 @@ class Member:
         self.applied_bytes = 0
         """Of log, since this member's start."""
         stored = Stored(recovered.hard, meta, recovered.entries, storage.partial())
-        self.node = Node(_raft_config(host.name, config), stored, host.rng, self._loop.time())
+        self.node = Node(_raft_config(host.name, config), stored, host.rng, self._now())
         self.upkeep = Upkeep(host, config, storage, self)
+        self._peers: dict[str, bool] = {}
         self._messages: list[Message] = []
         self._proposals: list[Proposal] = []
-        self._pending = 0
         self._reads: list[Read] = []
-        self._waiting: dict[int, tuple[list[Operation], list[Proposal]]] = {}
-        self._asked: dict[int, list[Read]] = {}
-        self._confirmed: list[tuple[int, list[Read]]] = []
+        self._waiting = Waiting(host.name)
         self._context = 0
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
@@ -102,7 +104,12 @@ class Member:
     # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────
 
     def heard(self, envelope: Envelope) -> None:
-        """A raft message."""
+        """A raft message. Whoever may be a member is heard, for a member that was away knows not all who came since."""
+        peer = self._peers.get(envelope.src)
+        if peer is None:
+            peer = self._peers[envelope.src] = fnmatchcase(envelope.src, self.config.peers)
+        if not peer:
+            return
         self._messages.append(codec.message_of(envelope.kind, envelope.src, self.host.name, envelope.body))
         if not self._stirred:
             self._stirred = True
@@ -112,9 +119,9 @@ class Member:
         """Answered when its entry is applied. StatusError NotLeader or TooManyRequests at once."""
         self.check_leading()
         count = len(proposal.operations)
-        if self._pending + count > self.config.max_pending:
-            raise StatusError("TooManyRequests", f"{self._pending} proposals are under way")
-        self._pending += count
+        if self._waiting.pending + count > self.config.max_pending:
+            raise StatusError("TooManyRequests", f"{self._waiting.pending} proposals are under way")
+        self._waiting.pending += count
         self._proposals.append(proposal)
         self.stir()
 
@@ -127,7 +134,7 @@ class Member:
     def lease_read(self, read: Read) -> None:
         """Served at once while this member holds a lease (Raft thesis 6.4.1); else as `read`."""
         self.check_leading()
-        index = self.node.lease_read(self._loop.time())
+        index = self.node.lease_read(self._now())
         if index is not None and index <= self.applied:
             read.serve()
         else:
@@ -138,8 +145,7 @@ class Member:
             raise self.not_leader(self.node.leader)
 
     def not_leader(self, leader: str) -> StatusError:
-        text = f"{self.host.name} does not lead, {leader} does" if leader else f"{self.host.name} knows no leader"
-        return StatusError("NotLeader", text, {"leader": leader} if leader else {})
+        return not_leader(self.host.name, leader)
 
     def stir(self) -> None:
         """There is something to do at the end of this turn."""
@@ -191,7 +197,7 @@ class Member:
     def _feed(self) -> None:
         """Everything that has arrived, into the node. Who does not lead looks at his clock after his messages: one
         who was held up has heard from his leader, though late. A leader looks first: what it sends is about now."""
-        now = self._loop.time()
+        now = self._now()
         node = self.node
         late = now >= self._timer_at or self._timer is None  # no deadline of the node's is earlier than the timer
         if late and node.role is Role.LEADER and node.deadline() <= now:
@@ -211,43 +217,15 @@ class Member:
             self._ask([read for read in reads if not 0 < read.deadline <= now], now)
 
     def _propose(self, proposals: list[Proposal], now: float) -> None:
-        """All of a turn as one entry, or as few as their size allows."""
-        batches: list[tuple[list[Operation], list[Proposal]]] = []
-        operations: list[Operation] = []
-        owners: list[Proposal] = []
-        for proposal in proposals:
-            if 0 < proposal.deadline <= now:
-                self._pending -= len(proposal.operations)
-                continue
-            if operations and len(operations) + len(proposal.operations) > self.config.batch_operations:
-                batches.append((operations, owners))
-                operations, owners = [], []
-            operations = operations + proposal.operations if operations else proposal.operations
-            owners.append(proposal)
-        if operations:
-            batches.append((operations, owners))
-        try:
-            if batches:
-                first = self.node.propose([pack(batch) for batch, _ in batches], now)
-        except NotLeaderError as error:
-            for batch, owners in batches:
-                self._pending -= len(batch)
-                for proposal in owners:
-                    proposal.refuse(self.not_leader(error.leader))
+        batches = self._waiting.gather(proposals, self.config.batch_operations, now)
+        if not batches:
             return
-        term = self.node.term
-        for index, (batch, owners) in enumerate(batches, first if batches else 0):
-            for proposal in owners:
-                proposal.term = term
-            if index in self._waiting:
-                self._drop(index, "it was lost with an earlier leadership; it may still commit")
-            self._waiting[index] = (batch, owners)
-
-    def _drop(self, index: int, why: str) -> None:
-        operations, owners = self._waiting.pop(index)
-        self._pending -= len(operations)
-        for proposal in owners:
-            proposal.refuse(StatusError("Dropped", why))
+        try:
+            first = self.node.propose([pack(batch.operations) for batch in batches], now)
+        except NotLeaderError as error:
+            self._waiting.refused(batches, error.leader)
+        else:
+            self._waiting.proposed(first, self.node.term, batches)
 
     def _ask(self, reads: list[Read], now: float) -> None:
         """One read round for all of them."""
@@ -260,7 +238,7 @@ class Member:
             for read in reads:
                 read.refuse(self.not_leader(error.leader))
             return
-        self._asked[self._context] = reads
+        self._waiting.asked(self._context, reads)
 
     # ── what the node wants done ─────────────────────────────────────────────────────────────────────────────
 
@@ -269,14 +247,17 @@ class Member:
         if ready.changed is not None:
             change = ready.changed
             self.host.note("role", {"term": change.term, "role": str(change.role), "leader": change.leader})
-            self.upkeep.role_changed(self._loop.time())
+            self.upkeep.role_changed(self._now())
         if ready.refused is not None:
             self.host.note("refused", {"by": ready.refused.src, "error": _refusal(self.host.name, ready.refused.seat)})
         for meta, offset, data in ready.chunks:
             self._storage.receive(meta, offset, data)
+        if ready.early:
+            self._send(ready.early)
+            if ready.entries:
+                self.host.bus.flush()  # the followers begin while the record is made
         if ready.hard is not None or ready.entries:
             self._storage.append(ready.hard, ready.entries)
-        self._send(ready.early)
         if ready.must_sync or ready.install is not None or self._held:
             self._held.append((ready, ready.messages))
         else:
@@ -284,9 +265,8 @@ class Member:
         if ready.committed:
             self._apply(ready.committed)
         for context, index in ready.reads:
-            self._confirm(context, index)
-        if self._confirmed:
-            self._serve()
+            self._waiting.confirmed(context, index)
+        self._waiting.serve(self.applied, self._loop.time())
         if ready.committed:
             self.publish()
         if ready.snapshot_wanted:
@@ -310,8 +290,8 @@ class Member:
     async def _sync(self) -> None:
         """Beside the turns: heartbeats go on, and what is appended meanwhile is for the next sync."""
         try:
-            while self._held:
-                covered, count = self._held[-1][0], len(self._held)
+            while count := sum(ready.install is None for ready, _ in self._held):
+                covered = self._held[count - 1][0]  # a snapshot, the last there can be, is durable when it is installed
                 await self._storage.sync()
                 self.node.durable(covered)
                 for _, messages in self._held[:count]:
@@ -337,31 +317,17 @@ class Member:
         waiting, apply = self._waiting, self.machine.apply
         for entry in committed:
             self.applied_bytes += len(entry.data)
-            held = waiting.pop(entry.index, None) if waiting else None
+            batch = waiting.take(entry.index)
             if entry.kind or not entry.data:
-                results = None
-            elif held is not None and held[1][0].term == entry.term:
-                results = apply(held[0])
+                results = []
+            elif batch is not None and batch.term == entry.term:
+                results = apply(batch.operations)
             else:
                 results = apply(unpack(entry.data))
-            if held is not None:
-                self._settle(held, entry, results)
+            if batch is not None:
+                waiting.settle(batch, entry.term, results, self.node.leader)
         self.applied = committed[-1].index
         self.node.applied(self.applied)
-
-    def _settle(self, held: tuple[list[Operation], list[Proposal]], entry: Entry, results: list[Any] | None) -> None:
-        operations, owners = held
-        self._pending -= len(operations)
-        if results is None or owners[0].term != entry.term:
-            # Another leader's entry is committed in its place, so it is certain that this one never will be.
-            for proposal in owners:
-                proposal.refuse(self.not_leader(self.node.leader))
-            return
-        start = 0
-        for proposal in owners:
-            end = start + len(proposal.operations)
-            proposal.settle(results if end - start == len(results) else results[start:end])
-            start = end
 
     async def _install(self, ready: Ready, meta: SnapshotMeta) -> None:
         """The member stands still while the leader's snapshot takes the place of its state."""
@@ -390,30 +356,7 @@ class Member:
         self.host.note("installed", {"index": meta.index, "term": meta.term})
         self.applied = meta.index
         self.upkeep.installed(meta)
-        for index in [index for index in self._waiting if index <= meta.index]:
-            self._drop(index, "what became of it is inside a snapshot; it may or may not have happened")
-
-    def _confirm(self, context: int, index: int | None) -> None:
-        reads = self._asked.pop(context, [])
-        if index is not None:
-            self._confirmed.append((index, reads))
-            return
-        error = StatusError("NoQuorum", f"{self.host.name} no longer leads; the read was refused")
-        for read in reads:
-            read.refuse(error)
-
-    def _serve(self) -> None:
-        """Answer the reads that the applied state is new enough for."""
-        now = self._loop.time()
-        later = []
-        for index, reads in self._confirmed:
-            if index > self.applied:
-                later.append((index, reads))
-                continue
-            for read in reads:
-                if not 0 < read.deadline <= now:
-                    read.serve()
-        self._confirmed = later
+        self._waiting.installed(meta.index)
 
 
 def _raft_config(name: str, config: Config) -> RaftConfig:
@@ -425,7 +368,9 @@ def _raft_config(name: str, config: Config) -> RaftConfig:
         max_append_bytes=config.max_append_bytes,
         snapshot_chunk_bytes=config.snapshot_chunk_bytes,
         retain_entries=config.retain_entries,
+        retain_bytes=config.retain_bytes,
         lease_clock_error=config.lease_clock_error,
+        commit_delay_seconds=config.commit_delay,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from cluster.errors import StatusError
@@ -24,6 +25,8 @@ PROBE = 0.05
 PAUSE = 0.01
 """Seconds between attempts while nobody leads; doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 0.16
+LOOK = 5.0
+"""Seconds, about, between two looks at who the members are while requests are made."""
 
 
 class MemberStatus(NamedTuple):
@@ -39,6 +42,22 @@ class MemberStatus(NamedTuple):
     revision: int
     compacted: int
     members: tuple[Address, ...]
+    """Who votes, as far as this one knows."""
+    learners: tuple[Address, ...] = ()
+    last: int = 0
+    """Index of the log's last entry. This and what follows is 0 where an engine has none of it."""
+    disk_id: int = 0
+    """store/raft: whose disk it is."""
+    size: int = 0
+    """Bytes of keys and values with their history."""
+    quota: int = 0
+    """What `size` may reach; 0: no limit."""
+    alarms: tuple[str, ...] = ()
+    snapshot: int = 0
+    """Index of the newest snapshot."""
+    snapshot_bytes: int = 0
+    wal_bytes: int = 0
+    wal_segments: int = 0
 
 
 class Roster:
@@ -47,9 +66,14 @@ class Roster:
     def __init__(self, rpc: Rpc, members: Sequence[Address], prefer: Address | None) -> None:
         self.members = tuple(members)
         self.watched = self._near = self.members.index(prefer) if prefer in self.members else 0
+        self._prefer = prefer
         self._rpc = rpc
         self._loop = asyncio.get_running_loop()
         self._next = self._near
+        self._look_at = self._loop.time() + LOOK
+        self._looking: asyncio.Task[MemberStatus | None] | None = None
+        self._commit = 0
+        """Of the status that said who the members are: what is committed never goes back."""
         self._leader: Address = ""
         self._flying: dict[asyncio.Future[Any], tuple[Address, float]] = {}
         """Writes under way, oldest first: to whom, and since when."""
@@ -58,7 +82,34 @@ class Roster:
 
     async def status(self, member: Address, timeout: float) -> MemberStatus:
         answer = await self._rpc.call(member, "store.status", [], timeout=timeout)
-        return MemberStatus._make((*answer[:-1], tuple(answer[-1])))
+        found = MemberStatus._make([tuple(value) if type(value) is list else value for value in answer])
+        self.learn(found)
+        return found
+
+    def learn(self, found: MemberStatus) -> None:
+        """Who the members are, as one of them says. Not with the engine `eventual`: whoever goes by its revisions stays
+        with the replicas that he was given."""
+        if found.role == "replica":
+            self._look_at = inf
+            return
+        old, new = self.members, found.members
+        if found.commit < self._commit or not new:
+            return
+        self._commit = found.commit
+        if set(new) == set(old):
+            return
+        watched, following = old[self.watched], old[self._next]
+        self.members = members = (*(name for name in old if name in new), *(name for name in new if name not in old))
+        self._near = members.index(self._prefer) if self._prefer in members else 0
+        self.watched = members.index(watched) if watched in members else self._near
+        self._next = members.index(following) if following in members else self._near
+        if self._leader not in members:
+            self._leader = ""
+
+    def _look(self, member: Address) -> None:
+        """Ask who the members are; `status` learns from it. Nobody waits for it."""
+        self._look_at = max(self._look_at, self._loop.time() + LOOK)
+        self._looking = self._loop.create_task(self._asked(member))
 
     async def nearest(self, kind: str, body: Any, within: float) -> Any:
         """The preferred member; when it does not answer, the others in turn."""
@@ -73,7 +124,10 @@ class Roster:
             last = turn == len(self.members)  # the preferred one again, with all that is left
             name = self.members[(self._near + turn) % len(self.members)]
             try:
-                return await self._rpc.ask(name, kind, body, left if last else min(left, READ_ATTEMPT))
+                answer = await self._rpc.ask(name, kind, body, left if last else min(left, READ_ATTEMPT))
+                if self._look_at < inf:
+                    self._look(name)  # the preferred one may be no member any more
+                return answer
             except StatusError as error:
                 if error.reason not in ("Timeout", "ServiceUnavailable") or last or self._loop.time() >= deadline:
                     raise
@@ -83,6 +137,8 @@ class Roster:
         """The first attempt, which nearly always is the only one. All that is asked in one turn is one message."""
         target = self._leader or self.members[self._next]
         began = self._loop.time()
+        if began >= self._look_at:
+            self._look(target)
         try:
             if write:
                 return await self._write(target, kind, body, within)
@@ -124,7 +180,8 @@ class Roster:
             self.members = (*self.members, hint)  # it joined after we were told who the members are
         self._leader = hint if hint in self.members and hint != target else ""
         if not self._leader:
-            self._next = (self.members.index(target) + 1) % len(self.members)
+            at = self.members.index(target) if target in self.members else -1
+            self._next = (at + 1) % len(self.members)
         return not (timed_out and write)
 
     async def _write(self, target: Address, kind: str, body: Any, within: float) -> Any:
@@ -187,6 +244,8 @@ class Roster:
         """The next watch goes to the member after this one."""
         if self.members[self.watched] == member:
             self.watched = (self.watched + 1) % len(self.members)
+            if self._look_at < inf:
+                self._look(self.members[self.watched])
 
 
 class Patience:

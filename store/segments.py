@@ -64,6 +64,11 @@ class Segments:
     def count(self) -> int:
         return len(self._all)
 
+    @property
+    def total(self) -> int:
+        """Bytes of records and heads, durable or not; what is reserved is more."""
+        return sum(segment.size for segment in self._all)
+
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def append(self, type: int, payload: bytes, last_index: int) -> None:
@@ -114,8 +119,9 @@ class Segments:
 
     async def drop_up_to(self, index: int) -> None:
         """Remove the oldest segments whose entries a snapshot at `index` holds, oldest first: a crash in between
-        leaves no gap. Never one that has something to sync, nor the newest."""
-        while self._live > 0 and self._all[0].last_index <= index:
+        leaves no gap. Only when the next one has something durable: who writes says in each record all that must
+        survive besides entries (a vote), and the newest word on it must not go."""
+        while self._live > 0 and self._all[1].durable > wal.HEAD_SIZE and self._all[0].last_index <= index:
             segment = self._all.pop(0)
             self._live -= 1
             await self._disk.remove(segment.name)

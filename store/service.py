@@ -1,4 +1,4 @@
-"""A member's rpc face: what changes anything, range, leases, watch, status and hash.
+"""A member's rpc face: what changes anything, range, leases, watch and hash.
 
 Must not touch the log itself: what changes anything is checked here and handed to the member as it came. A malformed
 body is answered BadRequest before it is handed to anybody. What a host asked in one turn comes, and is answered, as one
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.bundle import Batch, weight
 from cluster.errors import StatusError
-from cluster.rpc import Answer, Request, Rpc, Sender
+from cluster.rpc import Request, Rpc, Sender
 from store import commands
 from store.config import Config
 from store.mvcc.space import compacted_error
@@ -49,7 +49,6 @@ class Service:
         rpc.serve_batch(
             "store.lease.list", self._reader(lambda _: None, lambda _, __: self._member.machine.leases.rows())
         )
-        rpc.serve_fast("store.status", self.status)
         rpc.serve("store.hash", self.hash)
         rpc.serve_stream("store.watch", self.watch)
 
@@ -172,23 +171,6 @@ class Service:
         lease = self._member.machine.leases.get(id)
         keys = sorted(lease.keys) if wanted else []
         return (id, lease.ttl, self._member.upkeep.lessor.remaining(id, arrived), keys)
-
-    def status(self, request: Request, answer: Answer) -> None:
-        member = self._member
-        status, space = member.node.status(), member.machine.space
-        answer.ok(
-            (
-                status.id,
-                str(status.role),
-                status.term,
-                status.leader,
-                status.commit,
-                member.applied,
-                space.revision,
-                space.compacted,
-                status.configuration.voters,
-            )
-        )
 
     async def hash(self, request: Request) -> Any:
         """A page at a time: a large space is no reason for an election."""

@@ -71,6 +71,19 @@ class Storage:
         """The newest one that is whole and durable."""
         return self._files.newest
 
+    @property
+    def disk_id(self) -> int:
+        """The raft core's id of this disk; 0: it has not stored one yet."""
+        return self._hard.id
+
+    @property
+    def wal_bytes(self) -> int:
+        return self._segments.total
+
+    @property
+    def wal_segments(self) -> int:
+        return self._segments.count
+
     # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def append(self, hard: HardState | None, entries: Sequence[Entry]) -> None:

@@ -32,6 +32,8 @@ class Upkeep:
     def __init__(self, host: Host, config: Config, storage: Storage, member: Member) -> None:
         self.saving: asyncio.Task[SnapshotMeta] | None = None
         self.lessor = Lessor()
+        self.led_since = 0.0
+        """When this member's last change of role was: while it leads, the beginning of that."""
         self._host = host
         self._config = config
         self._storage = storage
@@ -60,7 +62,7 @@ class Upkeep:
         self._looked_at = member.applied
         changes = member.machine.space.leases.take_changes()
         if changes:
-            self.lessor.update(changes, self._loop.time())
+            self.lessor.update(changes, self._host.clock.monotonic())
         self._snapshot()
         if self._config.keep_revisions and member.node.role is Role.LEADER:
             space, keep = member.machine.space, self._config.keep_revisions
@@ -78,6 +80,7 @@ class Upkeep:
         return due
 
     def role_changed(self, now: float) -> None:
+        self.led_since = now
         if self._member.node.role is Role.LEADER:
             self.lessor.promote(self._member.machine.leases.rows(), now, self._config.election)
             self._ages = []
@@ -95,7 +98,7 @@ class Upkeep:
     # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _revoke(self) -> None:
-        now = self._loop.time()
+        now = self._host.clock.monotonic()
         if self.lessor.deadline() <= now:
             for id in self.lessor.expired(now):
                 self._propose(commands.own_revoke(id))
@@ -107,11 +110,11 @@ class Upkeep:
         self._propose(commands.own_compact(revision))
 
     def _next_age(self) -> float:
-        return self._ages[-1][0] + self._config.keep_seconds / AGES if self._ages else self._loop.time()
+        return self._ages[-1][0] + self._config.keep_seconds / AGES if self._ages else self._host.clock.monotonic()
 
     def _age(self) -> None:
         """Remember what was the newest revision when; compact to the newest that is old enough."""
-        now = self._loop.time()
+        now = self._host.clock.monotonic()
         if now < self._next_age():
             return
         space = self._member.machine.space

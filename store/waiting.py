@@ -5,7 +5,7 @@ Must not know when either happens (store/member.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,9 +25,9 @@ class Answers(Protocol):
 
 class Proposal:
     """Operations of one message on their way into the log, with the place of each in its message. `answers` None: the
-    member's own. `deadline` on the loop's clock, 0: none. `term` is that of its entry, once it has one."""
+    member's own. `deadline` on the loop's clock, 0: none."""
 
-    __slots__ = ("answers", "deadline", "operations", "places", "term")
+    __slots__ = ("answers", "deadline", "operations", "places")
 
     def __init__(
         self, operations: list[Operation], places: list[int], answers: Answers | None, deadline: float = 0.0
@@ -36,7 +36,6 @@ class Proposal:
         self.places = places
         self.answers = answers
         self.deadline = deadline
-        self.term = 0
 
     def refuse(self, error: StatusError) -> None:
         if self.answers is not None:
@@ -55,6 +54,11 @@ class Proposal:
                 answers.ok(place, result)
 
 
+def not_leader(name: str, leader: str) -> StatusError:
+    text = f"{name} does not lead, {leader} does" if leader else f"{name} knows no leader"
+    return StatusError("NotLeader", text, {"leader": leader} if leader else {})
+
+
 @dataclass(slots=True)
 class Read:
     """Linearizable reads of one message: `serve` answers them from the state, once that is new enough."""
@@ -62,3 +66,123 @@ class Read:
     serve: Callable[[], None]
     refuse: Callable[[StatusError], None]
     deadline: float
+
+
+class Batch:
+    """The operations of one log entry, and whose they are."""
+
+    __slots__ = ("operations", "owners", "term")
+
+    def __init__(self, operations: list[Operation], owner: Proposal) -> None:
+        self.operations = operations
+        self.owners = [owner]
+        self.term = 0
+
+    def add(self, proposal: Proposal) -> None:
+        self.operations = self.operations + proposal.operations
+        self.owners.append(proposal)
+
+    def refuse(self, error: StatusError) -> None:
+        for proposal in self.owners:
+            proposal.refuse(error)
+
+    def settle(self, results: list[Any]) -> None:
+        start = 0
+        for proposal in self.owners:
+            end = start + len(proposal.operations)
+            proposal.settle(results if end - start == len(results) else results[start:end])
+            start = end
+
+
+class Waiting:
+    """Batches by the index of their entry, and reads by their round. `pending`: operations under way, those included
+    that are not in the log yet."""
+
+    def __init__(self, name: str) -> None:
+        self.pending = 0
+        self._name = name
+        self._batches: dict[int, Batch] = {}
+        self._asked: dict[int, list[Read]] = {}
+        self._confirmed: list[tuple[int, list[Read]]] = []
+
+    def gather(self, proposals: Sequence[Proposal], most: int, now: float) -> list[Batch]:
+        """All of a turn as one batch, or as few as `most` operations each allow. Those whose time is over are let
+        fall."""
+        batches: list[Batch] = []
+        for proposal in proposals:
+            count = len(proposal.operations)
+            if 0 < proposal.deadline <= now:
+                self.pending -= count
+            elif batches and len(batches[-1].operations) + count <= most:
+                batches[-1].add(proposal)
+            else:
+                batches.append(Batch(proposal.operations, proposal))
+        return batches
+
+    def refused(self, batches: Sequence[Batch], leader: str) -> None:
+        """The node did not take them."""
+        for batch in batches:
+            self.pending -= len(batch.operations)
+            batch.refuse(not_leader(self._name, leader))
+
+    def proposed(self, first: int, term: int, batches: Sequence[Batch]) -> None:
+        """They are in the log, from index `first` on."""
+        for index, batch in enumerate(batches, first):
+            batch.term = term
+            if index in self._batches:
+                self._drop(index, "it was lost with an earlier leadership; it may still commit")
+            self._batches[index] = batch
+
+    def take(self, index: int) -> Batch | None:
+        """What waited for that entry, which is committed now: settle it."""
+        batch = self._batches.pop(index, None) if self._batches else None
+        if batch is not None:
+            self.pending -= len(batch.operations)
+        return batch
+
+    def settle(self, batch: Batch, term: int, results: list[Any], leader: str) -> None:
+        """`term` is the entry's. If it is another leader's, it is committed in the batch's place, so it is certain
+        that the batch never will be."""
+        if batch.term == term:
+            batch.settle(results)
+        else:
+            batch.refuse(not_leader(self._name, leader))
+
+    def installed(self, index: int) -> None:
+        """A snapshot took the place of the entries up to there."""
+        for waiting in [waiting for waiting in self._batches if waiting <= index]:
+            self._drop(waiting, "what became of it is inside a snapshot; it may or may not have happened")
+
+    def _drop(self, index: int, why: str) -> None:
+        batch = self._batches.pop(index)
+        self.pending -= len(batch.operations)
+        batch.refuse(StatusError("Dropped", why))
+
+    # ── reads ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def asked(self, context: int, reads: list[Read]) -> None:
+        self._asked[context] = reads
+
+    def confirmed(self, context: int, index: int | None) -> None:
+        """The round is over: serve when `index` is applied; None: refused, leadership is lost."""
+        reads = self._asked.pop(context, [])
+        if index is not None:
+            self._confirmed.append((index, reads))
+            return
+        error = StatusError("NoQuorum", f"{self._name} no longer leads; the read was refused")
+        for read in reads:
+            read.refuse(error)
+
+    def serve(self, applied: int, now: float) -> None:
+        """Answer the reads that the applied state is new enough for."""
+        if not self._confirmed:
+            return
+        later = []
+        for index, reads in self._confirmed:
+            if index > applied:
+                later.append((index, reads))
+                continue
+            for read in reads:
+                if not 0 < read.deadline <= now:
+                    read.serve()
+        self._confirmed = later

@@ -32,7 +32,7 @@ GROUND = (
     "cluster.world.journal",
     "cluster.world.scenario",
 )
-TALK = ("cluster.rpc", "cluster.stream", "cluster.world", *GROUND)
+TALK = ("cluster.rpc", "cluster.bundle", "cluster.stream", "cluster.world", *GROUND)
 API = ("cluster.api",)
 REACH = ("cluster.client", *API, *TALK)
 
@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cluster.world": GROUND,
     "cluster.world.sim": GROUND,
     "cluster.world.proc": GROUND,
-    "cluster.rpc": ("cluster.stream", *GROUND),
+    "cluster.rpc": ("cluster.bundle", "cluster.stream", *GROUND),
+    "cluster.bundle": GROUND,
     "cluster.stream": GROUND,
     "cluster.topology": ("cluster.addresses", "cluster.config", "cluster.world"),
     "cluster.api": ("cluster.errors",),
@@ -141,6 +142,7 @@ PURE = (
     "store/engines/raftos/registers.py",
     "store/engines/etcd/protobuf.py",
     "store/engines/etcd/messages.py",
+    "store/engines/etcd/leases.py",
     "store/engines/etcd/http2.py",
     "store/engines/etcd/endpoints.py",
     "store/engines/etcd/refusals.py",

@@ -96,9 +96,9 @@ class EtcdCluster:
     async def refresh(self) -> None:
         """End all members and start them on their data. etcd 3.4 copies its buffer of recent writes for every read and
         never shrinks it: after a burst of writes its reads cost twice as much, until it is started again."""
-        for i, member in enumerate(self._members):
+        for member in self._members:
             if member is not None:
-                member.terminate()
+                member.kill()  # a graceful end waits for its clients to leave
         for i, member in enumerate(self._members):
             if member is not None:
                 member.wait()

@@ -18,6 +18,8 @@ from bench.store_load import Outcome
 from bench.store_workload import EVENTS, MIX, PREFIX, VALUE, Deliveries, Phase, event_key, event_value, events_in
 
 CONNECTIONS = 16
+STREAMS = 10
+"""That a process's watches are spread over: with one, as etcd's own client has it, many events arrive later."""
 GAP = 0.005
 """As in store_seat.py."""
 
@@ -100,7 +102,7 @@ class EtcdLoad:
         return await Connection.open(host, int(port))
 
     async def _open_watches(self, watchers: int, revision: int) -> None:
-        """All on one stream, as etcd's client does it; returns when the server has confirmed each."""
+        """On STREAMS streams of one connection; returns when the server has confirmed each."""
         self._seen = seen = Deliveries()
         self._watch = await self._connect()
         created = 0
@@ -116,19 +118,20 @@ class EtcdLoad:
             for sent, event in events_in(message):
                 seen.saw(now, sent, event)
 
-        stream: Reader = self._watch.stream(pb.WATCH, on_message)
-        for _ in range(watchers):
-            stream.send(pb.watch(EVENTS, after(EVENTS), revision))
+        streams: list[Reader] = [self._watch.stream(pb.WATCH, on_message) for _ in range(min(STREAMS, watchers))]
+        for number in range(watchers):
+            streams[number % len(streams)].send(pb.watch(EVENTS, after(EVENTS), revision))
         async with asyncio.timeout(5.0):
             await ready
 
     async def go(self, phase: Phase, at: float) -> Outcome:
         self.outcome = outcome = Outcome()
-        self.end = at + phase.seconds
         loop, connections = asyncio.get_running_loop(), cycle(self._connections)
         clients = [Client(self, next(connections), phase, number) for number in phase.numbers]
         self._left, self._finished = len(clients), loop.create_future()
         await asyncio.sleep(max(0.0, at - time.monotonic()))
+        outcome.began = time.monotonic()
+        self.end = outcome.began + phase.seconds
         for client in clients:
             client.begin()
         if clients:

@@ -84,6 +84,7 @@ class Apiserver:
         self.rpc = Rpc(host, keepalive=timing.watch_keepalive)
         found = engine(config.engine, config.etcd)
         store = found.client(self.rpc, config.store, config.prefer or None, timing.request_timeout)
+        self._upkeep = partial(found.upkeep, store)
         self.ranges = Ranges(IPv4Network(config.service_cidr), (config.first_node_port, config.last_node_port))
         storage = Storage(store)
         self.cache = WatchCache(KINDS, config.window)
@@ -102,6 +103,7 @@ class Apiserver:
             group.create_task(self._start())
             group.create_task(self._bookmarks())
             group.create_task(self._expire_events())
+            group.create_task(self._upkeep())
 
     async def _start(self) -> None:
         await self.feed.ready()

@@ -1,18 +1,22 @@
 """`up --store etcd --etcd URL,...`: the flags of a real etcd cluster, to a spec and back.
 
-Must not talk to etcd; it looks whether the files that the flags name can be used, before anything is started.
+Before anything is started it is seen to it that the files can be used, that etcd answers and lets us in, and that no
+other cluster lives there. Must not write to etcd.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import click
 
 from cluster.config import Etcd
-from cluster.errors import UsageError
+from cluster.errors import StatusError, UsageError
+from cluster.world.host import Host
+from store.mvcc.values import prefix_end
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +28,9 @@ FLAGS = {
     "etcd_user": "Who we are for etcd.",
     "etcd_password_file": "File whose first line is the password.",
 }
+REGISTRY = b"/registry/"
+PATIENCE = 5.0
+"""Seconds that etcd has to answer."""
 FILES = ("cacert", "cert", "key", "password_file")
 
 
@@ -61,6 +68,35 @@ def etcd_of(flags: Mapping[str, Any]) -> Etcd | None:
         raise UsageError("is for https URLs", place="--etcd-cacert" if found.cacert else "--etcd-cert", remedy="--etcd")
     password_of(found)
     return found
+
+
+async def look(etcd: Etcd, *, fresh: bool) -> None:
+    """UsageError when etcd does not serve us. `fresh`: the cluster is new, so etcd must not hold one's objects yet."""
+    from store.engines.etcd.client import EtcdClient
+
+    nobody: Any = None
+    host = Host("up", "client", 1, nobody, Random(0), nobody, nobody, Whole(), lambda event, data: None)
+    store = EtcdClient(host, etcd, timeout=PATIENCE)
+    try:
+        await store.range(b"\0", b"\0", count_only=True)
+        held = (await store.range(REGISTRY, prefix_end(REGISTRY), count_only=True)).count
+    except StatusError as error:
+        raise UsageError(str(error), place="--etcd", remedy="is it up, and may we read all keys?", status=1) from None
+    finally:
+        store.close()
+    if fresh and held:
+        remedy = "another etcd, or `etcdctl del --prefix /registry/` if that cluster is no more"
+        raise UsageError(f"holds {held} objects of another cluster", place="--etcd", remedy=remedy, status=1)
+
+
+class Whole:
+    """A network without cuts: there is no cluster yet."""
+
+    def connected(self, machine: str) -> bool:
+        return True
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """It never does."""
 
 
 def flags_of(etcd: Etcd | None) -> dict[str, str]:

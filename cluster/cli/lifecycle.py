@@ -6,7 +6,6 @@ Must not know what the processes do; waiting for Ready asks the apiserver like a
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 import time
@@ -21,9 +20,9 @@ from click.core import ParameterSource
 from cluster.addresses import machine_ip
 from cluster.api.meta import name_of, parse_time
 from cluster.cli import output as out
-from cluster.cli.etcd import etcd_of, etcd_options, flags_of
+from cluster.cli.etcd import etcd_of, etcd_options, flags_of, look
 from cluster.cli.roles import store_leader
-from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec
+from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec, save_spec
 from cluster.config import ENGINES, PROFILES, ClusterSpec
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.assembly import nodes_ready
@@ -35,6 +34,7 @@ from cluster.topology import (
     Placement,
     masters,
     placements,
+    store_machines,
     worker_hosts,
     workers,
 )
@@ -53,9 +53,10 @@ def endpoint(spec: ClusterSpec, placement: Placement) -> tuple[str, int]:
 
 def proc_config(spec: ClusterSpec) -> ProcConfig:
     """What the process world needs to know."""
-    machines = {m: machine_ip(spec.subnet, m) for m in masters(spec) + workers(spec)}
+    machines = {m: machine_ip(spec.subnet, m) for m in (*masters(spec), *workers(spec), *store_machines(spec).values())}
     machines[CLIENT_MACHINE] = f"127.{spec.subnet}.255.1"
-    placed = placements(spec)
+    first = {endpoint(spec, p): p for p in reversed(placements(spec))}  # a second member there gets any free port
+    placed = list(reversed(first.values()))
     ports = {p.name: PORTS[p.component] for p in placed}
     places = {p.name: p.machine for p in placed}
     preload = (*MODULES, *ENGINE_MODULES.get(spec.engine, ()))
@@ -66,7 +67,7 @@ async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list
     """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails."""
     world = _launch(spec, where)
     try:
-        (where / "cluster.json").write_text(json.dumps(asdict(spec), indent=1))
+        save_spec(where, spec)
         placed = placements(spec, folders(where, world))
         await asyncio.gather(*(world.start(p.name, p.machine, p.spec) for p in placed))
     except BaseException:
@@ -138,6 +139,8 @@ async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int
     spec = make_spec(where, **as_before(where, flags, given))
     if warning := engine(spec.engine).warning:
         print(f"warning: {warning}", file=sys.stderr)
+    if spec.etcd is not None:
+        await look(spec.etcd, fresh=not (where / "cluster.json").exists())
     world, placed = await start_cluster(spec, where)
     started = time.monotonic()
     await world.close()
@@ -177,7 +180,8 @@ def as_before(where: Path, flags: dict[str, Any], given: list[str]) -> dict[str,
         if name in given and flags[name] != before[name]:
             remedy = "`down --wipe` first, or another --name"
             raise UsageError(f"cluster {where.name!r} has {before[name]}", place=option, remedy=remedy)
-    return {name: value if name in given else before[name] for name, value in flags.items()}
+    now = {name: value if name in given else before[name] for name, value in flags.items()}
+    return {**now, "stores": old.stores}
 
 
 def make_spec(where: Path, **flags: Any) -> ClusterSpec:
@@ -199,6 +203,7 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
         zones=zones,
         subnet=subnet,
         etcd=etcd_of(flags),
+        stores=flags.get("stores", {}),
     )
 
 

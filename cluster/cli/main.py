@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "faults": ("faults", "The faults in force, with what they hit and let through."),
     "heal": ("faults", "Remove one fault, or all."),
     "cap": ("cap", "The CAP experiment on the running cluster."),
+    "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
 }
 

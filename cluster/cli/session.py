@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,13 @@ def load_spec(path: Path) -> ClusterSpec:
         return parse(ClusterSpec, data, place=str(file))
     except UsageError as error:
         raise UsageError(f"of another version: {error}", remedy=ANEW, status=1) from None
+
+
+def save_spec(path: Path, spec: ClusterSpec) -> None:
+    """All or nothing: what the next `up`, and every command, goes by."""
+    aside = path / "cluster.json.aside"
+    aside.write_text(json.dumps(asdict(spec), indent=1))
+    aside.replace(path / "cluster.json")
 
 
 class Session:

@@ -158,7 +158,7 @@ class History:
         """Events from `revision` on; with `limit` about so many, but always whole revisions. Those at the compacted
         revision do not tell what was before."""
         kvs = self.kvs
-        if kvs and kvs[0][3] < revision:
+        if kvs and kvs[0][3] < revision and revision > compacted:
             at = bisect_left(kvs, revision, key=_revision)
             if not limit or len(kvs) - at <= limit:
                 return list(zip(kvs[at:], self.prevs[at:], strict=True))

@@ -31,6 +31,11 @@ class Config:
     """Chunks under way to one follower."""
     retain_entries: int = 1000
     """Entries kept in memory below a compaction, for followers that lag a little."""
+    retain_bytes: int = 1 << 62
+    """At most so many bytes of them."""
+    commit_delay_seconds: float = 0.0
+    """How long a leader keeps the news of a commit for the next Append before it sends it alone. Under load there is
+    always a next one, and two messages a write are saved; a follower learns of the last write so much later."""
     check_quorum: bool = True
     """A leader that hears no majority for `election_seconds` steps down (6.2); voters who hear one refuse (4.2.3)."""
     pre_vote: bool = True
@@ -59,6 +64,12 @@ class Config:
             (self.snapshot_chunk_bytes > 0, "snapshot_chunk_bytes", "more than 0"),
             (self.snapshot_window > 0, "snapshot_window", "more than 0"),
             (self.retain_entries >= 0, "retain_entries", "0 or more"),
+            (self.retain_bytes >= 0, "retain_bytes", "0 or more"),
+            (
+                0 <= self.commit_delay_seconds <= self.heartbeat_seconds,
+                "commit_delay_seconds",
+                "from 0 to a heartbeat",
+            ),
             (0 <= self.lease_clock_error < 1, "lease_clock_error", "from 0 (no leases) to less than 1"),
         )
         for holds, name, right in checks:

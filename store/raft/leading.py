@@ -52,6 +52,7 @@ def start(state: State) -> None:
     state.leader = state.id
     state.election_at = inf
     state.lease_given_up = False
+    state.news_at = inf
     state.followers = {}
     _follow_configuration(state)
     if founding:
@@ -184,7 +185,7 @@ def awake(state: State, follower: Progress) -> bool:
 
 
 def deadline(state: State) -> float:
-    at, transfer = heartbeat_at(state), state.transfer
+    at, transfer = min(heartbeat_at(state), state.news_at), state.transfer
     return at if transfer is None else min(at, transfer.until)
 
 
@@ -290,7 +291,9 @@ def advance_commit(state: State) -> None:
     if index <= log.commit or not may_count(state, index):
         return
     before, log.commit = log.commit, index
-    if before < state.configurations.index <= index:
+    at = state.configurations.index
+    if at <= index and (before < at or state.configuration.outgoing):
+        # A joint one is left by whoever leads, also if it was known to be committed before he did.
         _configuration_committed(state)
 
 

@@ -169,6 +169,17 @@ class Log:
             del self.entries[: base - self.first + 1]
             self.first, self.base_term = base + 1, term
 
+    def tail(self, index: int, most: int, most_bytes: int) -> int:
+        """Where the last `most` entries up to `index` begin, or fewer that are together not over so many bytes."""
+        start = index + 1
+        lowest = max(self.first, index + 1 - most)
+        while start > lowest:
+            most_bytes -= len(self.entries[start - 1 - self.first].data)
+            if most_bytes < 0:
+                break
+            start -= 1
+        return start
+
     def restore(self, snapshot: SnapshotMeta) -> None:
         """A received snapshot replaces everything."""
         if snapshot.index <= self.commit:

@@ -289,12 +289,13 @@ class Node:
         leading.transfer(state, to)
 
     def compact(self, meta: SnapshotMeta) -> None:
-        """A durable snapshot of the applied state exists: forget the log it holds, but for `retain_entries` and for
-        what a follower will need that is being sent a snapshot. An older one than the last changes nothing."""
+        """A durable snapshot of the applied state exists: forget the log it holds, but for `retain_entries` of at most
+        `retain_bytes`, and for what a follower will need that is being sent a snapshot. An older one than the last
+        changes nothing."""
         state = self._state
         if meta.index <= state.log.snapshot.index:
             return
-        keep_from = meta.index + 1 - state.config.retain_entries
+        keep_from = state.log.tail(meta.index, state.config.retain_entries, state.config.retain_bytes)
         if state.outgoing and sending.sending_snapshot(state):
             keep_from = min(keep_from, state.outgoing.meta.index + 1)
         state.log.compact(meta, keep_from)

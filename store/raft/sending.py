@@ -5,6 +5,8 @@ Must not decide what is committed, nor read a snapshot's bytes: chunks say which
 
 from __future__ import annotations
 
+from math import inf
+
 from store.raft.leading import awake, open_reads
 from store.raft.messages import Append, Entry, InstallSnapshot, Message
 from store.raft.progress import Pace, Progress
@@ -18,18 +20,25 @@ def sends(state: State, out: list[Message]) -> None:
     open_reads(state)
     batches: Batches = {}
     last, commit, needed = state.log.last, state.log.commit, state.reads.needed
+    delay, untold = state.config.commit_delay_seconds, False
+    tell = not delay or state.now >= state.news_at
     for follower in state.followers.values():
         if follower.pace is Pace.REPLICATE and follower.next > last and not follower.due:
-            if follower.commit_sent >= commit and follower.round_sent >= needed:
-                continue  # it has and knows all: nearly always
+            if follower.round_sent >= needed and (follower.commit_sent >= commit or not tell):
+                untold = untold or follower.commit_sent < commit
+                continue  # it has and knows all, or is told a moment later: nearly always
         before = len(out)
         if follower.pace is not Pace.SNAPSHOT:
-            _send_entries(state, follower, out, batches)
+            _send_entries(state, follower, out, batches, tell)
         if follower.pace is Pace.SNAPSHOT:
             _send_chunks(state, follower, out)
         if len(out) > before:
             follower.sent = state.now
             follower.due = False
+    if not untold:
+        state.news_at = inf
+    elif state.news_at == inf:
+        state.news_at = state.now + delay
     if state.outgoing and not sending_snapshot(state):
         state.outgoing = None
 
@@ -39,8 +48,9 @@ def sending_snapshot(state: State) -> bool:
     return any(f.pace is Pace.SNAPSHOT and awake(state, f) for f in state.followers.values())
 
 
-def _send_entries(state: State, follower: Progress, out: list[Message], batches: Batches) -> None:
-    """`batches` shares the very same tuples between followers, so that a codec may encode them once."""
+def _send_entries(state: State, follower: Progress, out: list[Message], batches: Batches, tell: bool) -> None:
+    """`batches` shares the very same tuples between followers, so that a codec may encode them once. `tell`: news of
+    the commit index goes even alone."""
     log, config = state.log, state.config
     if not log.first <= follower.next <= log.last + 1:
         follower.need_snapshot()
@@ -60,7 +70,7 @@ def _send_entries(state: State, follower: Progress, out: list[Message], batches:
         return
     if follower.due or follower.round_sent < state.reads.needed:
         out.append(_append(state, follower, follower.next - 1, (), state.reads.round))
-    elif follower.commit_sent < log.commit and follower.commit_sent < follower.next - 1:
+    elif tell and follower.commit_sent < log.commit and follower.commit_sent < follower.next - 1:
         if follower.pace is Pace.REPLICATE:
             # Only news of the commit index: no round, and so no answer.
             out.append(_append(state, follower, follower.next - 1, (), 0))

@@ -90,6 +90,8 @@ class State:
         self.followers: dict[str, Progress] = {}
         self.reads = Reads()
         self.transfer: Transfer | None = None
+        self.news_at = inf
+        """When a leader tells followers what is committed, if no Append has said so by then; inf: they know."""
         self.lease_given_up = False
         """A TimeoutNow of this leadership left, and whenever it arrives voters elect in spite of their promises."""
         self.outbox: list[Message] = []

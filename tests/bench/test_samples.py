@@ -19,17 +19,17 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
 
 def test_a_sample_is_of_all_latencies_in_any_order() -> None:
     got = sample([0.004, 0.001, 0.002, 0.003], 2.0, Cores(0.5, 1.0, 0.25), 3)
-    assert (got.rate, got.p50, got.p99, got.errors) == (2.0, 2.0, 4.0, 3)
+    assert (got.rate, got.p50, got.p99, got.errors, got.operations) == (2.0, 2.0, 4.0, 3, 4)
 
 
 def test_medians_are_taken_figure_by_figure_and_errors_add_up() -> None:
     rounds = [
         Sample(10, 3.0, 9.0, Cores(0.1, 0.2, 0.3, 0.4), 1, {"each p99": 5.0}),
         Sample(30, 1.0, 8.0, Cores(0.3, 0.4, 0.1, 0.0), 0, {"each p99": 7.0}),
-        Sample(20, 2.0, 99.0, Cores(0.2, 0.9, 0.2, 0.1), 2, {"each p99": 6.0}),
+        Sample(20, 2.0, 99.0, Cores(0.2, 0.9, 0.2, 0.1), 2, {"each p99": 6.0}, 7),
     ]
     middle = medians(rounds)
-    assert middle == Sample(20, 2.0, 9.0, Cores(0.2, 0.4, 0.2, 0.1), 3, {"each p99": 6.0})
+    assert middle == Sample(20, 2.0, 9.0, Cores(0.2, 0.4, 0.2, 0.1), 3, {"each p99": 6.0}, 7)
 
 
 def test_a_ratio_belongs_to_one_round() -> None:

@@ -92,6 +92,16 @@ def test_what_never_succeeded_says_why() -> None:
     assert "it hangs" in rows["raftos: puts, 16 clients"].detail
 
 
+def test_a_kill_that_was_not_survived_is_a_missed_bar() -> None:
+    results = filled([PUTS])
+    results.lost[OURS] = "after kill 3: no write within 20 s of the kill"
+    results.lost[ETCD] = "after kill 1: no leader"
+    rows = named(rows_of(results, [PUTS]))
+    assert rows["capstan: did not come back"].holds is False
+    assert "after kill 3" in rows["capstan: did not come back"].detail
+    assert rows["etcd: did not come back"].holds is None
+
+
 def test_only_chooses_parts_and_peers() -> None:
     assert chosen(Options(only=("gets", "etcd"))) == (["gets"], ["etcd"])
     assert chosen(Options())[0] == list(PARTS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -29,6 +30,9 @@ from cluster.config import Etcd
 from cluster.world.proc.osprocess import die_with
 
 REQUIRED = "CAPSTAN_REQUIRE_ETCD"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("ETCD_")}
+ENVIRONMENT["ETCD_UNSUPPORTED_ARCH"] = {"aarch64": "arm64"}.get(platform.machine(), "")
+"""etcd 3.4 wants to be asked before it runs there; other variables of its own would change the servers."""
 HEALTHY = 20.0
 """Seconds for a cluster to have a leader."""
 
@@ -117,7 +121,7 @@ class EtcdServers:
                 words += ["--trusted-ca-file", self.authority.cacert, "--client-cert-auth"]
             with (self.folder / f"m{i}.log").open("ab") as log:
                 self.processes[i] = subprocess.Popen(
-                    [*words, *self.options], stdout=log, stderr=log, preexec_fn=end_with_us
+                    [*words, *self.options], stdout=log, stderr=log, env=ENVIRONMENT, preexec_fn=end_with_us
                 )
 
     def wait_healthy(self, within: float = HEALTHY) -> None:
@@ -172,7 +176,11 @@ class EtcdServers:
             self.processes[i] = None
 
     def pause(self, i: int) -> None:
+        """Returns once all its threads stand still."""
         self._signal(i, signal.SIGSTOP)
+        process = self.processes[i]
+        assert process is not None
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
     def resume(self, i: int) -> None:
         self._signal(i, signal.SIGCONT)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.proc.etcd_servers import EtcdServers, servers
+from tests.proc.etcd_servers import EtcdServers, free_ports, servers
 from tests.proc.test_cli import Shell
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(120)]
@@ -125,3 +126,40 @@ def test_up_refuses_what_cannot_be_before_anything_is_started(shell: Shell, etcd
         (("--store", "etcd", "--etcd", etcd.urls[0], "--etcd-cert", "c.pem"), "--etcd-key"),
     ):
         assert saying in shell.run("up", *words, status=2, name="refused"), words
+
+
+def test_up_looks_at_etcd_first(shell: Shell, etcd: EtcdServers) -> None:
+    said = shell.run("up", "--store", "etcd", "--etcd", etcd.urls[0], status=1, name="second")
+    assert "objects of another cluster" in said
+    (port,) = free_ports(1)
+    said = shell.run("up", "--store", "etcd", "--etcd", f"http://127.0.0.1:{port}", status=1, name="second")
+    assert "is it up" in said
+    assert not (shell.folder / ".capstan" / "second").exists()
+
+
+def test_down_and_up_again_on_the_same_etcd(shell: Shell, etcd: EtcdServers) -> None:
+    shell.run("create", "deployment", "kept", "--image=nginx", "--replicas=1")
+    shell.run("down")
+    said = shell.run("up")
+    assert "15 processes" in said, "the URLs are as they were"
+    assert "kept" in shell.run("get", "deployments", "--no-headers")
+    shell.run("delete", "deployment", "kept")
+
+
+def test_certificates_and_passwords_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "etcd").mkdir()
+    (tmp_path / "password").write_text("sesame\n")
+    shell = Shell(tmp_path)
+    with servers(tmp_path / "etcd", 1, tls=True) as one:
+        one.enable_passwords("sesame", anna="simsalabim")
+        config = one.config
+        words = ["--store", "etcd", "--etcd", one.urls[0], "--etcd-cacert", config.cacert]
+        words += ["--etcd-cert", config.cert, "--etcd-key", config.key, "--masters", "1", "--workers", "1"]
+        assert "permission denied" in shell.run("up", *words, status=1, name="safe")
+        words += ["--etcd-user", "root", "--etcd-password-file", "password", "--subnet", "138"]
+        try:
+            assert "all nodes Ready" in shell.run("up", *words, name="safe")
+            assert "worker-0" in shell.run("get", "nodes", name="safe")
+            assert "real etcd" in shell.run("kill", "leader:store", status=1, name="safe")
+        finally:
+            shell.run("down", "--wipe", name="safe")

@@ -15,7 +15,7 @@ from store.machine import Machine
 from store.mvcc.values import Range
 from store.raft.messages import Configuration, HardState, SnapshotMeta
 from store.storage import Storage
-from tests.store.crashingdisk import CrashingDisk, blank
+from tests.store.crashingdisk import Crash, CrashingDisk, aftermaths, blank
 
 HEAD = BackupHead("demo", 42, 3, 11, 1767225600.5)
 
@@ -101,5 +101,30 @@ def test_what_is_damaged_or_not_empty_is_refused_before_anything_is_written() ->
         with pytest.raises(BackupError, match="not a state of this version"):
             await restore(file_of(foreign), {"store-0": fresh})
         assert fresh.log == []
+
+    run(work())
+
+
+def test_a_crash_at_every_step_of_a_restore_leaves_all_or_nothing() -> None:
+    async def work() -> None:
+        file = file_of(backup(full_machine()))
+        whole = CrashingDisk(blank())
+        await restore(file, {"store-0": whole})
+        found = set()
+        for step in range(whole.steps):
+            platter = blank()
+            with pytest.raises(Crash):
+                await restore(file, {"store-0": CrashingDisk(platter, step)})
+            for left in aftermaths(platter, 4):
+                storage, recovered = await Storage.open(SimDisk(left), 1 << 20)
+                found.add(recovered.snapshot is not None)
+                if recovered.snapshot is None:
+                    assert (recovered.hard, recovered.entries) == (HardState(), [])
+                    continue
+                assert recovered.hard == HardState(1, "", 1)
+                machine = Machine()
+                machine.load(storage.parts(recovered.snapshot))
+                assert len(machine.space.range(Range(b"\0", b"\0"), 0).kvs) == 10
+        assert found == {True, False}
 
     run(work())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import StatusError
 from cluster.wire import pack, unpack
-from store import codec
+from store import codec, commands
 from store.raft.messages import (
     MESSAGES,
     Append,
@@ -23,6 +23,7 @@ from store.raft.messages import (
     Message,
     PreVote,
     PreVoteReply,
+    Refused,
     SnapshotReply,
     TimeoutNow,
     Vote,
@@ -32,14 +33,15 @@ from store.raft.messages import (
 EXAMPLES: list[Message] = [
     Append("a", "b", 3, 7, 2, (Entry(2, 8, b"x"), Entry(3, 9, b"", 1)), 7, 5),
     Append("a", "b", 3, 7, 2, (), 7),
-    AppendReply("a", "b", 3, 9, True, 4, 2, 6),
+    AppendReply("a", "b", 3, 9, True, 4, 2, 6, 77),
     PreVote("a", "b", 3, 9, 2),
     PreVoteReply("a", "b", 3, True),
     Vote("a", "b", 3, 9, 2, True),
     VoteReply("a", "b", 3, False),
-    InstallSnapshot("a", "b", 3, 9, 2, Configuration(("a", "b"), ("c",), ("a",)), 100, b"data", True),
+    InstallSnapshot("a", "b", 3, 9, 2, Configuration(("a", "b"), ("c",), ("a",), (7, 8, 0)), 100, 4, b"data", True),
     SnapshotReply("a", "b", 3, 9, 100, True),
     TimeoutNow("a", "b", 3),
+    Refused("a", "b", 3, 9, 77),
 ]
 
 
@@ -70,11 +72,11 @@ def message_from_b(kind: str, body: Any) -> Message:
 @given(BODIES)
 def test_any_body_is_taken_or_refused(body: Any) -> None:
     readers: list[Callable[[Any], Any]] = [
-        codec.range_of,
-        codec.txn_of,
-        codec.watch_of,
-        codec.compact_of,
-        codec.revision_of,
+        commands.range_of,
+        commands.txn_of,
+        commands.watch_of,
+        commands.compact_of,
+        commands.revision_of,
     ]
     readers += [partial(message_from_b, kind) for kind in codec.RAFT_KINDS]
     for read in readers:

@@ -13,15 +13,22 @@ from cluster.errors import StatusError
 from cluster.rpc import Rpc
 from cluster.wire import pack, unpack
 from cluster.world.sim import SimWorld
-from store import codec
+from store import codec, commands
 from store.client import Compare, Put, Range, StoreClient
 from tests.store.workload import agree, leader, members, start
 
-KINDS = ("store.range", "store.txn", "store.compact", "store.hash", "store.watch")
+KINDS = (*commands.CODES, "store.range", "store.hash", "store.watch", "store.lease.ttl", "store.lease.keepalive")
 GOOD: dict[str, Any] = {
-    "store.range": codec.range_request(Range(b"k", b"z"), 0, "linearizable"),
-    "store.txn": codec.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
+    "store.range": commands.range_request(Range(b"k", b"z"), 0, "linearizable"),
+    "store.put": commands.put_request(1 << 40, Put(b"k", b"")),
+    "store.delete": commands.delete_request(1 << 40, b"k", b"z", False),
+    "store.txn": commands.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
     "store.compact": (1 << 41, 1),
+    "store.lease.grant": (1 << 41, 0, 10),
+    "store.lease.revoke": (1 << 41, 1),
+    "store.lease.ttl": (1, True),
+    "store.lease.keepalive": (1,),
+    "store.alarm": (1 << 41, "list", "NOSPACE"),
     "store.hash": (0,),
     "store.watch": (b"k", None, 0, False, False),
 }
@@ -45,11 +52,12 @@ def spoilt(kind: str, rng: Random) -> Any:
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
-    "store.range": codec.range_of,
-    "store.txn": codec.txn_of,
-    "store.compact": codec.compact_of,
-    "store.hash": codec.revision_of,
-    "store.watch": codec.watch_of,
+    **{kind: check for kind, (_, check) in commands.CODES.items()},
+    "store.range": commands.range_of,
+    "store.hash": commands.revision_of,
+    "store.watch": commands.watch_of,
+    "store.lease.ttl": commands.check_ttl,
+    "store.lease.keepalive": commands.check_keepalive,
 }
 
 

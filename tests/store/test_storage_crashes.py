@@ -406,6 +406,23 @@ def test_the_vote_survives_the_segment_in_which_it_was_written() -> None:
     run(work())
 
 
+def test_a_segment_stays_until_its_successor_has_said_something_durable() -> None:
+    """Else a crash right after a snapshot forgets the vote."""
+
+    async def work() -> None:
+        platter = blank()
+        storage, _ = await Storage.open(SimDisk(platter), LIMIT)
+        storage.append(HardState(4, "m2", 0, 7), entries(1, 3, term=4))
+        await storage.sync()
+        storage.append(None, entries(4, 3, term=4))
+        assert storage._segments.count == 2
+        await storage.save(meta_at(3, 4), iter(parts_at(3)))
+        platter.crash(lose_all=True)
+        assert (await Storage.open(SimDisk(platter), LIMIT))[1].hard == HardState(4, "m2", 3, 7)
+
+    run(work())
+
+
 class Counting(SimDisk):
     """Counts the syncs that reached the medium."""
 

@@ -23,6 +23,10 @@ from cluster.world.proc.osprocess import call_me, many_files
 from cluster.world.proc.registry import ProcConfig
 from cluster.world.proc.supervisor import Setting
 
+COLLECT = (20_000, 20, 50)
+"""The garbage collector's thresholds: messages are freed by their counts, so it finds next to nothing, and looking
+every 700 objects took a tenth of a busy store member's time."""
+
 
 def main() -> None:
     directory, data, lock, ready = seedling.wait(int(sys.argv[1]))
@@ -34,6 +38,7 @@ def main() -> None:
     listener = forkserver.listen(layout)
     to_server, to_supervisor = socket.socketpair()
     gc.collect()
+    gc.set_threshold(*COLLECT)
     gc.freeze()
     pid = os.fork()
     if pid == 0:

@@ -99,14 +99,17 @@ class ProcDisk:
         file = self._files.get(name) or self._open(name)
         if file.failed is not None:
             file.check()
-        if self._latency >= BRIEF or self._in_thread or file.waiting > BULK or file.busy() or self._harmed():
+        if file.busy():
             return False
-        if file.pending or file.dirty:
-            start = time.perf_counter()
-            self._settle(file, file.take(), _HEALTHY)
-            self._latency += (time.perf_counter() - start - self._latency) * 0.2
-            if file.failed is not None:
-                raise file.failed
+        if not file.pending and not file.dirty:
+            return True
+        if self._latency >= BRIEF or self._in_thread or file.waiting > BULK or self._harmed():
+            return False
+        start = time.perf_counter()
+        self._settle(file, file.take(), _HEALTHY)
+        self._latency += (time.perf_counter() - start - self._latency) * 0.2
+        if file.failed is not None:
+            raise file.failed
         return True
 
     async def sync(self, name: str) -> None:

@@ -34,6 +34,8 @@ class Machine:
     rate: float = 1.0
     since: float = 0.0
     """World time from which `rate` counts."""
+    drift: float = 1.0
+    """Rate of the clock that measures how long something takes: of the loop's time as hosts that boot here see it."""
 
     def wall(self, now: float) -> float:
         return EPOCH + now + self.offset + (now - self.since) * (self.rate - 1.0)
@@ -50,8 +52,8 @@ class Boot(Owner):
 
     __slots__ = ("early", "ids", "lamport", "number", "receiver")
 
-    def __init__(self, name: str, number: int) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, number: int, rate: float = 1.0) -> None:
+        super().__init__(name, rate)
         self.number = number
         self.receiver: Receiver | None = None
         self.early: list[Envelope] = []
@@ -105,6 +107,9 @@ class Switchboard:
         self._digest = Digest()
         self._batch: list[Record] = []
 
+    def true_time(self) -> float:
+        return self.loop._now
+
     # ── journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, record: Record) -> None:
@@ -125,7 +130,7 @@ class Switchboard:
     def note(self, place: Place, boot: Boot, event: str, data: Mapping[str, Any]) -> None:
         if not boot.dead:
             boot.lamport += 1
-            self.record((self.loop.time(), boot.lamport, place.name, boot.number, event, dict(data)))
+            self.record((self.loop._now, boot.lamport, place.name, boot.number, event, dict(data)))
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +211,7 @@ class Switchboard:
         """What waited for a boot, or for a paused host, arrives now."""
         letters, place.limbo = place.limbo, []
         for letter in letters:
-            when = self.loop.time() + self._travel(place, place)
+            when = self.loop._now + self._travel(place, place)
             self.loop.call_at(when, self._arrive, letter, context=self.network)
 
     def rules_changed(self) -> None:
@@ -254,7 +259,7 @@ class SimClock:
         return self._machine.wall(self._loop._now)
 
     def monotonic(self) -> float:
-        return self._loop._now
+        return self._loop.time()
 
 
 class SimLinks:
@@ -264,7 +269,7 @@ class SimLinks:
         self._run_as = run_as
 
     def connected(self, machine: str) -> bool:
-        mine, now = self._place.machine.name, self._board.loop.time()
+        mine, now = self._place.machine.name, self._board.loop._now
         if machine == mine:
             return True
         out = self._board.rules.cut(Link("", mine, "", machine), "tcp.data", now)
@@ -280,7 +285,7 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
     def note(event: str, data: Mapping[str, Any]) -> None:
         board.note(place, boot, event, data)
 
-    harms = DiskRules(board.rules, place.name, place.machine.name, board.loop.time, place.platter.rng)
+    harms = DiskRules(board.rules, place.name, place.machine.name, board.true_time, place.platter.rng)
     return Host(
         name=place.name,
         machine=place.machine.name,

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from math import inf, nextafter
 from typing import Any
 
 LIVELOCK = 2_000_000
@@ -29,12 +30,13 @@ class Livelock(RuntimeError):
 
 
 class Owner:
-    """Whose turn it is. `parked` is a list while the owner is paused, else None."""
+    """Whose turn it is. `parked` is a list while the owner is paused, else None. `rate`: its clock's, of true time."""
 
-    __slots__ = ("dead", "name", "parked")
+    __slots__ = ("dead", "name", "parked", "rate")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, rate: float = 1.0) -> None:
         self.name = name
+        self.rate = rate
         self.dead = False
         self.parked: list[SimHandle] | None = None
 
@@ -104,7 +106,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     # ── time and callbacks ───────────────────────────────────────────────────────────────────────────────────
 
     def time(self) -> float:
-        return self._now
+        """As the clock of whose turn it is shows it; outside of every host: true time."""
+        owner = OWNER.get()
+        return self._now if owner is None or owner.rate == 1.0 else self._now * owner.rate
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         handle = SimHandle(callback, args, context, self._now)
@@ -112,10 +116,21 @@ class SimLoop(asyncio.AbstractEventLoop):
         return handle
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        """On the clock of the callback's owner."""
+        handle = SimHandle(callback, args, context, 0.0)
+        return self._set(handle, self._now * (1.0 if handle.owner is None else handle.owner.rate) + delay)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        handle = SimHandle(callback, args, context, when)
+        return self._set(SimHandle(callback, args, context, when), when)
+
+    def _set(self, handle: SimHandle, when: float) -> SimHandle:
+        """`when` on the clock of the handle's owner, which must have reached it when the callback runs."""
+        if handle.owner is not None and handle.owner.rate != 1.0:
+            rate, local = handle.owner.rate, when
+            when = local / rate
+            while when * rate < local:
+                when = nextafter(when, inf)
+        handle._when = when
         self._tie += 1
         heapq.heappush(self._heap, (when, self._tie, handle))
         return handle

@@ -43,6 +43,8 @@ class SimWorld:
         self._machines: dict[str, Machine] = {}
         self._components: dict[Address, Component] = {}
         self._graveyard: list[SimTask] = []
+        self._boots: dict[Address, int] = {}
+        """Of hosts that were removed: a later one of that name counts on, as in the other world."""
         self._rule_number = 0
 
     def __enter__(self) -> SimWorld:
@@ -81,7 +83,7 @@ class SimWorld:
         return [r for r in self.board.records if r[4] == event]
 
     def time(self) -> float:
-        return self.loop.time()
+        return self.loop._now
 
     def hosts(self) -> Sequence[Address]:
         return sorted(self._components)
@@ -116,6 +118,7 @@ class SimWorld:
 
     async def remove(self, name: Address) -> None:
         await self.crash(name)
+        self._boots[name] = self.board.places[name].boots
         del self.board.places[name]
         del self._components[name]
         for place in self.board.places.values():
@@ -137,6 +140,11 @@ class SimWorld:
     async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
         m = self._machine(machine)
         m.offset, m.rate, m.since = offset, rate, self.time()
+
+    async def drift(self, machine: str, rate: float) -> None:
+        """Hosts that boot there from now on live `rate` times as fast: their loop's time and all that they wait for.
+        (`skew` is about the wall clock, which nobody measures with.)"""
+        self._machine(machine).drift = rate
 
     async def poweroff(self, machine: str) -> None:
         for name in self._on(machine):
@@ -208,12 +216,13 @@ class SimWorld:
     def _new_place(self, name: Address, machine: str, *, seat: bool) -> Place:
         platter = Platter(Random(f"{self.seed}/disk/{name}"))
         place = self.board.places[name] = Place(name, self._machine(machine), platter, seat)
+        place.boots = self._boots.get(name, 0)
         return place
 
     def _boot(self, name: Address) -> None:
         place = self._place(name)
         place.boots += 1
-        boot = place.boot = Boot(name, place.boots)
+        boot = place.boot = Boot(name, place.boots, place.machine.drift)
         context = copy_context()
         context.run(OWNER.set, boot)
         host = make_host(self.board, place, boot, Random(f"{self.seed}/{name}/{place.boots}"), context.copy().run)

@@ -13,7 +13,7 @@ from cluster.config import Etcd
 from cluster.errors import StatusError
 from cluster.world.host import Address, Host
 from store.client import Conflicts, Lease, MemberStatus
-from store.engines.etcd import messages
+from store.engines.etcd import leases, messages
 from store.engines.etcd.roster import Roster
 from store.engines.etcd.transport import Transport
 from store.engines.etcd.watch import EtcdWatch, Terms
@@ -147,29 +147,29 @@ class EtcdClient:
     async def lease_grant(self, ttl: int, id: int = 0, *, timeout: float | None = None) -> Lease:
         """A lease of `ttl` seconds, or of etcd's minimum if that is more; `id` 0: one that is free. StatusError
         AlreadyExists."""
-        answer = await self._roster.write(messages.GRANT, messages.grant_request(ttl, id), self._within(timeout))
-        found, granted, _, _ = messages.lease_of(answer)
+        answer = await self._roster.write(leases.GRANT, leases.grant_request(ttl, id), self._within(timeout))
+        found, granted, _, _ = leases.lease_of(answer)
         return Lease(found, granted, granted)
 
     async def lease_revoke(self, id: int, *, timeout: float | None = None) -> int:
         """End it now: its keys go, at one revision. How many it had right before. StatusError NotFound."""
         count = len((await self.lease(id, keys=True, timeout=timeout)).keys)
-        await self._roster.write(messages.REVOKE, messages.id_request(id), self._within(timeout))
+        await self._roster.write(leases.REVOKE, leases.id_request(id), self._within(timeout))
         return count
 
     async def lease_keepalive(self, id: int, *, timeout: float | None = None) -> int:
         """Its full time again; those seconds. StatusError NotFound: it is over."""
-        answer = await self._roster.first(messages.KEEP_ALIVE, messages.id_request(id), self._within(timeout))
-        _, left, _, _ = messages.lease_of(answer)
+        answer = await self._roster.first(leases.KEEP_ALIVE, leases.id_request(id), self._within(timeout))
+        _, left, _, _ = leases.lease_of(answer)
         if left <= 0:
             raise StatusError("NotFound", f"no lease {id}")
         return left
 
     async def lease(self, id: int, *, keys: bool = False, timeout: float | None = None) -> Lease:
         """StatusError NotFound."""
-        body = messages.id_request(id, keys=keys)
-        answer = await self._roster.read(messages.TIME_TO_LIVE, body, self._within(timeout), False)
-        _, left, granted, attached = messages.lease_of(answer)
+        body = leases.id_request(id, keys=keys)
+        answer = await self._roster.read(leases.TIME_TO_LIVE, body, self._within(timeout), False)
+        _, left, granted, attached = leases.lease_of(answer)
         if left < 0:
             raise StatusError("NotFound", f"no lease {id}")
         return Lease(id, granted, left, attached)
@@ -177,8 +177,8 @@ class EtcdClient:
     async def leases(self, *, timeout: float | None = None) -> tuple[tuple[int, int], ...]:
         """(id, granted seconds) of all; etcd names them only, so each is asked for, and one that ends meanwhile is left
         out."""
-        answer = await self._roster.read(messages.LEASES, b"", self._within(timeout), False)
-        ids = messages.leases_of(answer)
+        answer = await self._roster.read(leases.LEASES, b"", self._within(timeout), False)
+        ids = leases.leases_of(answer)
         found = await asyncio.gather(*(self.lease(id, timeout=timeout) for id in ids), return_exceptions=True)
         rows: list[tuple[int, int]] = []
         for lease in found:
@@ -233,7 +233,16 @@ class EtcdClient:
         if not found.leader:
             role = "candidate"
         return MemberStatus(
-            member, role, found.term, leader, found.committed, found.applied, found.revision, 0, self.members
+            name=member,
+            role=role,
+            term=found.term,
+            leader=leader,
+            commit=found.committed,
+            applied=found.applied,
+            revision=found.revision,
+            compacted=0,
+            members=self.members,
+            size=found.size,
         )
 
     async def _status(self, member: Address, within: float) -> messages.Status:

@@ -41,9 +41,7 @@ WATCH = "/etcdserverpb.Watch/Watch"
 STATUS, HASH_KV = "/etcdserverpb.Maintenance/Status", "/etcdserverpb.Maintenance/HashKV"
 MEMBER_LIST = "/etcdserverpb.Cluster/MemberList"
 AUTHENTICATE = "/etcdserverpb.Auth/Authenticate"
-GRANT, REVOKE = "/etcdserverpb.Lease/LeaseGrant", "/etcdserverpb.Lease/LeaseRevoke"
-LEASES, ALARM = "/etcdserverpb.Lease/LeaseLeases", "/etcdserverpb.Maintenance/Alarm"
-KEEP_ALIVE, TIME_TO_LIVE = "/etcdserverpb.Lease/LeaseKeepAlive", "/etcdserverpb.Lease/LeaseTimeToLive"
+ALARM = "/etcdserverpb.Maintenance/Alarm"
 
 _RESULTS = {"=": 0, ">": 1, "<": 2, "!=": 3}
 _TARGETS = {"version": (0, 4), "create": (1, 5), "mod": (2, 6), "value": (3, 7), "lease": (4, 8)}
@@ -52,20 +50,20 @@ _ORDERS = {"": 0, "asc": 1, "desc": 2}
 _SORTS = {"key": 0, "version": 1, "create": 2, "mod": 3, "value": 4}
 
 
-def _bytes(value: Value) -> bytes:
+def bytes_of(value: Value) -> bytes:
     if isinstance(value, bytes):
         return value
     raise StatusError("InternalError", "etcd sent a number where bytes are meant")
 
 
-def _int(value: Value) -> int:
+def int_of(value: Value) -> int:
     if isinstance(value, int):
         return value
     raise StatusError("InternalError", "etcd sent bytes where a number is meant")
 
 
 def _text(value: Value) -> str:
-    return _bytes(value).decode("utf-8", "replace")
+    return bytes_of(value).decode("utf-8", "replace")
 
 
 class Header(NamedTuple):
@@ -78,7 +76,7 @@ class Header(NamedTuple):
 
 def _header(data: bytes) -> Header:
     found = dict(fields(data))
-    return Header(_int(found.get(2, 0)), _int(found.get(3, 0)), _int(found.get(4, 0)))
+    return Header(int_of(found.get(2, 0)), int_of(found.get(3, 0)), int_of(found.get(4, 0)))
 
 
 # ── keys and ranges ──────────────────────────────────────────────────────────────────────────────────────────
@@ -89,17 +87,17 @@ def key_value(data: bytes) -> KeyValue:
     create = mod = version = lease = 0
     for number, found in fields(data):
         if number == 1:
-            key = _bytes(found)
+            key = bytes_of(found)
         elif number == 5:
-            value = _bytes(found)
+            value = bytes_of(found)
         elif number == 2:
-            create = _int(found)
+            create = int_of(found)
         elif number == 3:
-            mod = _int(found)
+            mod = int_of(found)
         elif number == 4:
-            version = _int(found)
+            version = int_of(found)
         elif number == 6:
-            lease = signed(_int(found))
+            lease = signed(int_of(found))
     return KeyValue(key, value, create, mod, version, lease)
 
 
@@ -134,13 +132,13 @@ def range_result(data: bytes) -> RangeResult:
     kvs: list[KeyValue] = []
     for number, value in fields(data):
         if number == 2:
-            kvs.append(key_value(_bytes(value)))
+            kvs.append(key_value(bytes_of(value)))
         elif number == 1:
-            revision = _header(_bytes(value)).revision
+            revision = _header(bytes_of(value)).revision
         elif number == 3:
             more = bool(value)
         elif number == 4:
-            count = _int(value)
+            count = int_of(value)
     return RangeResult(revision, tuple(kvs), count, more)
 
 
@@ -199,11 +197,11 @@ def txn_result(data: bytes) -> TxnResult:
     responses: list[Response] = []
     for number, value in fields(data):
         if number == 1:
-            revision = _header(_bytes(value)).revision
+            revision = _header(bytes_of(value)).revision
         elif number == 2:
             succeeded = bool(value)
         elif number == 3:
-            responses.append(_response(_bytes(value)))
+            responses.append(_response(bytes_of(value)))
     # A range inside of a transaction has no header of its own that says more than the transaction's.
     return TxnResult(revision, succeeded, tuple(_at(response, revision) for response in responses))
 
@@ -220,22 +218,22 @@ def _at(response: Response, revision: int) -> Response:
 def _response(data: bytes) -> Response:
     for number, value in fields(data):
         if number == 1:
-            return range_result(_bytes(value))
+            return range_result(bytes_of(value))
         if number == 2:
-            found = [key_value(_bytes(v)) for n, v in fields(_bytes(value)) if n == 2]
+            found = [key_value(bytes_of(v)) for n, v in fields(bytes_of(value)) if n == 2]
             return PutResult(found[0] if found else None)
         if number == 3:
-            parts = fields(_bytes(value))
-            deleted = next((_int(v) for n, v in parts if n == 2), 0)
-            return DeleteResult(deleted, tuple(key_value(_bytes(v)) for n, v in parts if n == 3))
+            parts = fields(bytes_of(value))
+            deleted = next((int_of(v) for n, v in parts if n == 2), 0)
+            return DeleteResult(deleted, tuple(key_value(bytes_of(v)) for n, v in parts if n == 3))
         if number == 4:
-            return txn_result(_bytes(value))
+            return txn_result(bytes_of(value))
     raise StatusError("InternalError", "etcd sent a response to an operation that nobody asked for")
 
 
 def header_of(data: bytes) -> Header:
     """Of any response: they all begin with the same header. All 0 of nothing."""
-    return next((_header(_bytes(value)) for number, value in fields(data) if number == 1), Header(0, 0, 0))
+    return next((_header(bytes_of(value)) for number, value in fields(data) if number == 1), Header(0, 0, 0))
 
 
 def compact_request(revision: int) -> bytes:
@@ -277,15 +275,15 @@ def watch_response(data: bytes) -> WatchResponse:
     events: list[Event] = []
     for number, value in fields(data):
         if number == 11:
-            events.append(_event(_bytes(value)))
+            events.append(_event(bytes_of(value)))
         elif number == 1:
-            revision = _header(_bytes(value)).revision
+            revision = _header(bytes_of(value)).revision
         elif number == 3:
             created = bool(value)
         elif number == 4:
             cancelled = bool(value)
         elif number == 5:
-            compacted = _int(value)
+            compacted = int_of(value)
         elif number == 6:
             why = _text(value)
     return WatchResponse(revision, created, cancelled, compacted, why, tuple(events))
@@ -298,9 +296,9 @@ def _event(data: bytes) -> Event:
         if number == 1:
             deleted = bool(value)
         elif number == 2:
-            kv = _bytes(value)
+            kv = bytes_of(value)
         elif number == 3:
-            prev = key_value(_bytes(value))
+            prev = key_value(bytes_of(value))
     now = key_value(kv)
     return Event(now._replace(version=0, create_revision=0) if deleted else now, prev)
 
@@ -324,16 +322,16 @@ class Status(NamedTuple):
 
 def status_of(data: bytes) -> Status:
     found = dict(fields(data))
-    header = _header(_bytes(found.get(1, b"")))
+    header = _header(bytes_of(found.get(1, b"")))
     return Status(
         header.member,
         _text(found.get(2, b"")),
-        _int(found.get(4, 0)),
-        _int(found.get(5, 0)),
-        _int(found.get(7, 0)) or _int(found.get(5, 0)),  # field 7 came with etcd 3.4
-        _int(found.get(6, 0)),
+        int_of(found.get(4, 0)),
+        int_of(found.get(5, 0)),
+        int_of(found.get(7, 0)) or int_of(found.get(5, 0)),  # field 7 came with etcd 3.4
+        int_of(found.get(6, 0)),
         header.revision,
-        _int(found.get(3, 0)),
+        int_of(found.get(3, 0)),
         bool(found.get(10, 0)),
     )
 
@@ -341,7 +339,7 @@ def status_of(data: bytes) -> Status:
 def hash_of(data: bytes) -> tuple[int, int, int]:
     """(hash, revision of the member, compacted at)."""
     found = dict(fields(data))
-    return _int(found.get(2, 0)), _header(_bytes(found.get(1, b""))).revision, _int(found.get(3, 0))
+    return int_of(found.get(2, 0)), _header(bytes_of(found.get(1, b""))).revision, int_of(found.get(3, 0))
 
 
 _ALARMS = {1: "NOSPACE", 2: "CORRUPT"}
@@ -358,11 +356,11 @@ def alarms_of(data: bytes) -> tuple[list[tuple[int, str]], int]:
     answered = 0
     for number, value in fields(data):
         if number == 1:
-            answered = _header(_bytes(value)).member
+            answered = _header(bytes_of(value)).member
         elif number == 2:
-            alarm = dict(fields(_bytes(value)))
-            kind = _int(alarm.get(2, 0))
-            on.append((_int(alarm.get(1, 0)), _ALARMS.get(kind, str(kind))))
+            alarm = dict(fields(bytes_of(value)))
+            kind = int_of(alarm.get(2, 0))
+            on.append((int_of(alarm.get(1, 0)), _ALARMS.get(kind, str(kind))))
     return on, answered
 
 
@@ -371,38 +369,4 @@ def authenticate_request(user: str, password: str) -> bytes:
 
 
 def token_of(data: bytes) -> bytes:
-    return next((_bytes(value) for number, value in fields(data) if number == 2), b"")
-
-
-# ── leases ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def grant_request(ttl: int, id: int) -> bytes:
-    return number_field(1, ttl) + number_field(2, id)
-
-
-def id_request(id: int, *, keys: bool = False) -> bytes:
-    """Of revoke, keep-alive and time-to-live (the one that has `keys`)."""
-    return number_field(1, id) + number_field(2, keys)
-
-
-def lease_of(data: bytes) -> tuple[int, int, int, tuple[bytes, ...]]:
-    """(id, TTL left, TTL granted, keys) of any answer about one lease; a TTL below 1: there is no such lease."""
-    id = ttl = granted = 0
-    keys: list[bytes] = []
-    for number, value in fields(data):
-        if number == 2:
-            id = signed(_int(value))
-        elif number == 3:
-            ttl = signed(_int(value))
-        elif number == 4 and isinstance(value, int):
-            granted = signed(value)
-        elif number == 5:
-            keys.append(_bytes(value))
-    return id, ttl, granted, tuple(keys)
-
-
-def leases_of(data: bytes) -> list[int]:
-    """Ids."""
-    found = (dict(fields(_bytes(value))) for number, value in fields(data) if number == 2)
-    return [signed(_int(lease.get(1, 0))) for lease in found]
+    return next((bytes_of(value) for number, value in fields(data) if number == 2), b"")

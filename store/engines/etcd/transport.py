@@ -108,6 +108,9 @@ class Transport:
         self._set_token(b"")
 
     def close(self) -> None:
+        """No connection is left, nor comes to be."""
+        for task in self._dialling.values():
+            task.cancel()
         for channel in self._channels.values():
             channel.abort(Failure(UNAVAILABLE, "closed here"))
         self._channels.clear()

@@ -69,6 +69,9 @@ class EtcdWatch:
             self._failure = self._broken(failure)
         except StatusError as error:
             self._failure = error
+        except asyncio.CancelledError:  # then nobody will leave what was not entered
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(

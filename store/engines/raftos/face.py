@@ -15,6 +15,7 @@ from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
 from cluster.wire import pack
 from store import commands
+from store.client import MemberStatus
 from store.engines.raftos.config import Config
 from store.engines.raftos.registers import delete, put, space_of, txn
 from store.mvcc.rows import range_row
@@ -102,9 +103,21 @@ class Face:
     def status(self, request: Request, answer: Answer) -> None:
         """A `MemberStatus`; as registers have no past, the oldest revision to be read is the newest."""
         member = self._member
-        log, term = member.state.log, member.state.storage.term
-        counts = (log.commit_index, log.last_applied, member.revision, member.revision)
-        answer.ok((member.host.name, member.role(), term, member.leader_name(), *counts, self._config.members))
+        log = member.state.log
+        answer.ok(
+            MemberStatus(
+                name=member.host.name,
+                role=member.role(),
+                term=member.state.storage.term,
+                leader=member.leader_name(),
+                commit=log.commit_index,
+                applied=log.last_applied,
+                revision=member.revision,
+                compacted=member.revision,
+                members=self._config.members,
+                last=log.last_log_index,
+            )
+        )
 
     def hash(self, request: Request, answer: Answer) -> None:
         """Of the registers as they are. StatusError as for a read at another revision."""

@@ -1,6 +1,6 @@
 """A private copy of the published package raftos for one boot of one member, with what it needs to run put into it.
 
-Must not change its algorithm: no method of its states, its log or its timers is replaced. The package keeps the
+Must not change its algorithm: no method of its states or its log is replaced. The package keeps the
 leader, the configuration and the loop in module and class attributes, so members of one process would share them;
 hence a copy each, under a name of its own, which nobody else can import.
 

@@ -104,9 +104,9 @@ def test_each_kind_of_load_does_what_it_says(tmp_path: Path) -> None:
             before = await revision()
             sample = await cluster.measure(Cell(kind, 4), 0.3)
             written = await revision() - before
-            operations = sample.rate * 0.3
             assert sample.errors == 0, kind
-            assert written == pytest.approx(share * operations, rel=0.3, abs=8), kind
+            slack = 8 if kind == "mixed" else 0  # four clients, each somewhere in its ten operations
+            assert abs(written - share * sample.operations) <= slack, kind
         connection.close()
 
     with_etcd(tmp_path / "bench", story, load=True)

@@ -13,6 +13,7 @@ from typing import Any
 from cluster.world.sim import SimWorld
 from cluster.world.sim.disk import Platter
 from store.engines.raftos.config import Config
+from store.engines.raftos.library import FOLDER
 from store.engines.raftos.member import PORT, Member
 
 MOMENT = 0.001
@@ -64,6 +65,10 @@ class Desk:
 
     def platter(self, i: int) -> Platter:
         return self._world.platter(self.names[i])
+
+    def generation(self, i: int) -> int:
+        """How often its log was begun anew."""
+        return int(self._hosts[i].disk.names(f"{FOLDER}{self.names[i]}_{PORT}.log")[-1].rpartition(".")[2])
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -110,7 +110,7 @@ class Tale:
 
     seed: int
     nemesis: str
-    seconds: float = 30.0
+    seconds: float = 20.0
     count: int = 3
     clients: int = 3
     recorder: Recorder = field(default_factory=Recorder)
@@ -149,15 +149,14 @@ class Tale:
                 group.create_task(self._client(world, i, begun + self.seconds))
             if self.nemesis:
                 group.create_task(self._trouble(world, rng, begun + self.seconds))
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(5.0)
         self.dead = tuple(name for name in names(self.count) if not world.running(name))
         await self._aftermath(world, judge)
 
     async def _aftermath(self, world: SimWorld, judge: StoreClient) -> None:
         if self.dead:
             return
-        tries = 5
-        for attempt in range(tries):
+        for attempt in range(3):
             await self._record("judge", world, judge, "read", None)
             await self._record("judge", world, judge, "write", f"judge.{attempt}")
         mine = [operation for operation in self.history() if operation.client == "judge" and operation.kind == "write"]
@@ -204,8 +203,8 @@ class Tale:
             self.recorder.failed(number, world.time(), definite=error.definite, error=error.reason)
 
     async def _trouble(self, world: SimWorld, rng: Random, end: float) -> None:
-        while world.time() < end - 10:
-            await asyncio.sleep(rng.uniform(1.0, 8.0))
+        while world.time() < end - 8:
+            await asyncio.sleep(rng.uniform(1.0, 6.0))
             await NEMESES[self.nemesis](world, rng, names(self.count))
 
 

@@ -13,7 +13,7 @@ from cluster.errors import StatusError, UsageError
 from cluster.topology import members, placements
 from cluster.world.sim import SimWorld
 from store.engines import engine
-from store.engines.etcd import messages, protobuf
+from store.engines.etcd import leases, messages, protobuf
 from store.engines.etcd.endpoints import endpoints
 from store.engines.etcd.refusals import Failure, failure_of, status_error, wants_sign_in
 from store.mvcc.values import Compare, Delete, DeleteResult, Event, KeyValue, Put, PutResult, Range, RangeResult, Txn
@@ -145,7 +145,7 @@ def test_events_and_the_ends_of_watches() -> None:
 
 def test_leases_that_are_no_more_have_a_negative_time() -> None:
     data = HEADER + protobuf.number_field(2, 5) + protobuf.number_field(3, -1)
-    assert messages.lease_of(data) == (5, -1, 0, ())
+    assert leases.lease_of(data) == (5, -1, 0, ())
 
 
 # ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────

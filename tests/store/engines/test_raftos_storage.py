@@ -131,6 +131,24 @@ def test_every_apply_reads_and_writes_all_registers() -> None:
     on_host(story)
 
 
+def test_a_repeated_message_rewrites_the_whole_log() -> None:
+    async def story(desk: Desk) -> None:
+        await desk.elect(0, 1, 2)
+        await desk.append(0, 1)
+        for i in range(7):
+            write = desk.write(0, "k", str(i))
+            await desk.append(0, 1)
+            await desk.beat(0, 1)
+            write.result()
+        before = desk.generation(1)
+        (*_, last) = [data for data in await desk.sent(0, 1, "append_entries") if b"command" in data]
+        await desk.hand(0, 1, last)
+        assert len(desk.log(1)) == 7
+        assert desk.generation(1) == before + 1, "emptied, and all seven written again"
+
+    on_desk(3, story)
+
+
 def test_nothing_is_synced_before_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(desk: Desk) -> None:
         await desk.elect(0, 1, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from store.mvcc.values import FOREVER, Compare, Delete, Op, Put, Range, Txn
@@ -55,9 +57,16 @@ NESTED: st.SearchStrategy[list[Op]] = st.lists(st.one_of(puts(), DELETES, _txns(
 DEEP: st.SearchStrategy[list[Op]] = st.lists(st.one_of(puts(), ranges(), _txns(NESTED)), max_size=2)
 BRANCHES = st.one_of(PLAIN, PLAIN, PLAIN, NESTED, DEEP)
 TXNS = st.tuples(st.just("txn"), st.lists(compares(), max_size=2), BRANCHES, BRANCHES)
+SIMPLE: st.SearchStrategy[list[Op]] = st.lists(
+    st.one_of(st.builds(Put, KEYS, VALUES), st.builds(Put, KEYS, VALUES), st.builds(Delete, KEYS, ENDS)),
+    min_size=1,
+    max_size=1,
+)
+WRITES: st.SearchStrategy[tuple[Any, ...]] = st.tuples(st.just("txn"), st.just([]), SIMPLE, st.just([]))
+"""Most random transactions are refused or write little; these make the history that the others meet."""
 COMPACTIONS = st.tuples(st.just("compact"), st.floats(0, 1))
 """How far up between the compacted and the newest revision."""
 GRANTS = st.tuples(st.just("grant"), st.sampled_from([1, 2]), st.integers(1, 60))
 REVOKES = st.tuples(st.just("revoke"), st.sampled_from([1, 2]))
 SCRUBS = st.tuples(st.just("scrub"), st.integers(1, 3))
-STEPS = st.lists(st.one_of(TXNS, TXNS, TXNS, TXNS, COMPACTIONS, GRANTS, REVOKES, SCRUBS), max_size=30)
+STEPS = st.lists(st.one_of(WRITES, WRITES, WRITES, TXNS, TXNS, COMPACTIONS, GRANTS, REVOKES, SCRUBS), max_size=30)

@@ -146,7 +146,9 @@ def test_a_long_life(seed: int, segment: int) -> None:
             what = rng.choice([("grant", 1, 10), ("revoke", 1)])
         step(space, twin, what)
         revision = rng.randint(max(1, space.compacted), space.revision)
-        assert list(space.range(Range(key, end), revision).kvs) == twin.range(key, end, revision)
+        for query in (Range(key, end), Range(key, end, 2), Range(key, end, 2, order="desc", target="mod")):
+            asked = query._replace(revision=revision)
+            assert space.range(asked) == twin.read(asked)
 
 
 # ── rule by rule ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,6 +214,18 @@ def test_nothing_that_can_be_asked_shows_how_far_scrubbing_has_come() -> None:
         assert (dumped(space), space.size, space.events_since(30), space.range(EVERYTHING, 30)) == before
     assert turns == 9
     assert len(space.history) == 42 - 30 + 1
+
+
+def test_events_at_the_compacted_revision_do_not_tell_what_was_before() -> None:
+    """etcd: previous versions are given unless they are compacted."""
+    space = Space()
+    for value in (b"1", b"2", b"3"):
+        space.put(b"k", value)
+    space.compact(3)
+    assert [event.prev and event.prev.value for event in space.events_since(3)] == [None, b"2"]
+    while space.scrub():
+        pass
+    assert [event.prev and event.prev.value for event in space.events_since(3)] == [None, b"2"]
 
 
 def test_bump_goes_on_later_with_nothing_before() -> None:

@@ -12,7 +12,7 @@ from store.mvcc.space import Space
 from store.mvcc.values import FOREVER, Delete, Event, Put, WatchBatch, prefix_end
 from store.mvcc.watchers import Batch, Watcher, Watchers, portions
 from tests.store.mvcc.playing import outcome, step
-from tests.store.mvcc.strategies import ENDS, GRANTS, KEYS, REVOKES, TXNS
+from tests.store.mvcc.strategies import ENDS, GRANTS, KEYS, REVOKES, TXNS, WRITES
 from tests.store.mvcc.twin import Twin
 
 
@@ -44,9 +44,19 @@ class Audience:
 
 
 OPTIONS = st.fixed_dictionaries({name: st.booleans() for name in ("prev", "progress", "noput", "nodelete")})
-WATCHES = st.tuples(st.just("watch"), KEYS, ENDS, st.integers(1, 25), OPTIONS)
+WATCHES = st.tuples(st.just("watch"), KEYS, ENDS, st.integers(1, 9), OPTIONS)
 ACTIONS = st.lists(
-    st.one_of(TXNS, TXNS, WATCHES, GRANTS, REVOKES, st.just(("collect",)), st.just(("restore",)), st.just(("leave",))),
+    st.one_of(
+        WRITES,
+        WRITES,
+        TXNS,
+        WATCHES,
+        GRANTS,
+        REVOKES,
+        st.just(("collect",)),
+        st.just(("restore",)),
+        st.just(("leave",)),
+    ),
     max_size=40,
 )
 
@@ -216,6 +226,22 @@ def test_a_snapshot_that_has_jumped_over_history_cancels() -> None:
     audience.watchers.reset()
     audience.collect(ahead)
     assert audience.cancelled == {1: 5}
+
+
+def test_a_snapshot_tells_nothing_twice() -> None:
+    space, audience = Space(), Audience()
+    audience.add(1, b"k", None, 2)
+    audience.add(2, b"k", None, 4)
+    audience.collect(space)
+    space.put(b"k", b"1")
+    space.put(b"k", b"2")
+    audience.collect(space)
+    ahead = Space.load(space.dump())
+    ahead.put(b"k", b"3")
+    audience.watchers.reset()
+    audience.collect(ahead)
+    assert [event.kv.mod_revision for event in audience.events(1)] == [2, 3, 4]
+    assert [event.kv.mod_revision for event in audience.events(2)] == [4]
 
 
 def test_a_deletion_at_the_compacted_revision_is_still_told() -> None:

@@ -243,6 +243,30 @@ def test_4_3_a_server_is_replaced_in_one_step() -> None:
     assert network["c"].deadline() == inf
 
 
+def test_4_3_a_new_leader_leaves_the_joint_configuration_that_it_knew_to_be_committed() -> None:
+    """The entry that leaves it was lost with the leader who committed the joint one."""
+    network = Network("abc", spares="d")
+    network.elect("a")
+    network.change("abc", "d")
+    network.run(1.0)
+    joint = network.change("bcd")
+    for _ in range(8):
+        network.now += 0.1
+        network["a"].tick(network.now)
+        for _ in range(4):
+            for name in network.members:
+                network.run_shell(name)
+            wires, network.wires = network.wires, []
+            for message in wires:
+                if not isinstance(message, Append) or all(entry.index <= joint for entry in message.entries):
+                    network.deliver(message)
+    assert [network[name].status().commit for name in "abcd"] == [joint] * 4
+    network.crash("a")
+    network.run(8.0)
+    configuration = network.leader().status().configuration
+    assert (configuration.voters, configuration.outgoing) == (("b", "c", "d"), ())
+
+
 def test_5_1_a_lagging_follower_is_sent_a_snapshot_of_what_the_log_no_longer_has() -> None:
     network = Network(THREE, snapshot_chunk_bytes=50, retain_entries=0)
     network.elect("a")

@@ -98,6 +98,15 @@ def test_5_1_the_last_chunk_is_answered_done_when_all_is_durable_and_loaded() ->
     assert status.configuration == ABC
 
 
+def test_5_1_a_snapshot_brings_the_configuration_of_its_place_in_the_log() -> None:
+    node = follower()
+    message = chunk(0, 10, done=True)
+    assert isinstance(message, InstallSnapshot)
+    message.configuration = Configuration(("a", "b", "d"), (), (), (1, 2, 4))
+    node.durable(step(node, message))
+    assert node.status().configuration == message.configuration
+
+
 def test_5_1_while_a_snapshot_is_installed_nothing_is_added_to_the_log_it_replaces() -> None:
     node = follower()
     ready = step(node, chunk(0, 10, done=True))
