@@ -22,8 +22,10 @@ from store.backup import BackupHead
 from store.roster import Roster
 
 TIMEOUT = 5.0
+ATTEMPT = 2.0
+"""Seconds for one attempt to change the members."""
 PAUSE = 0.1
-"""Seconds between two looks how far a learner is."""
+"""Seconds between two attempts, or two looks how far a learner is."""
 CAUGHT_UP = 1000
 """Entries that a learner may lag behind when it is promoted; the raft core's own limit, a tenth, grows with the log."""
 
@@ -43,6 +45,7 @@ class Seat(NamedTuple):
 class Membership(NamedTuple):
     """`last`: index of the leader's last entry."""
 
+    leader: Address
     last: int
     seats: tuple[Seat, ...]
 
@@ -66,8 +69,8 @@ class Administrator:
     async def members(self, *, timeout: float | None = None) -> Membership:
         """As the leader sees them. StatusError NoQuorum or Timeout when there is none."""
         within = self.timeout if timeout is None else timeout
-        last, rows = await self._roster.leading("store.member.list", [], within, write=False)
-        return Membership(last, tuple(Seat(*row) for row in rows))
+        leader, last, rows = await self._roster.leading("store.member.list", [], within, write=False)
+        return Membership(leader, last, tuple(Seat(*row) for row in rows))
 
     async def add(self, name: Address) -> None:
         """As a learner: it is sent the log and decides nothing. StatusError AlreadyExists."""
@@ -116,28 +119,38 @@ class Administrator:
             await asyncio.sleep(PAUSE)
 
     async def _change(self, kind: str, body: list[str], done: Callable[[Membership], bool]) -> None:
-        end = asyncio.get_running_loop().time() + self.timeout
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.timeout
         doubt = False
         while True:
+            now = await self.members()
+            if doubt and done(now):
+                return
             try:
-                await self._roster.leading(kind, body, self.timeout, write=True)
+                await self._rpc.call(now.leader, kind, body, timeout=ATTEMPT)
                 return
             except StatusError as error:
-                if doubt and error.reason in ("AlreadyExists", "NotFound", "Conflict"):
-                    if done(await self.members()):  # what was in doubt has happened meanwhile
+                if error.definite and not error.retry:
+                    if doubt and done(await self.members()):  # what was in doubt has happened meanwhile
                         return
-                if error.definite or asyncio.get_running_loop().time() >= end:
                     raise
-            doubt = True
-            if done(await self.members()):
-                return
+                if loop.time() >= end:
+                    raise
+                doubt = doubt or not error.definite
+            await asyncio.sleep(PAUSE)
 
     # ── who leads ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def move_leader(self, to: Address = "") -> Address:
         """To that voter, or to the one that has most; who leads now. StatusError NotFound, or Conflict: it does not
         answer, or has not taken over in time."""
-        leader: Address = await self._roster.leading("store.move-leader", [to], self.timeout, write=True)
+        before = (await self.members()).leader
+        try:
+            leader: Address = await self._rpc.call(before, "store.move-leader", [to], timeout=self.timeout)
+        except StatusError as error:
+            leader = (await self.members()).leader
+            if error.definite or leader == before or to not in ("", leader):
+                raise
         return leader
 
     # ── backups ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -167,7 +167,7 @@ class Machine:
         self.watchers.reset()
 
     def bump(self, revisions: int) -> None:
-        """For a restored backup: see `Space.bump`. It is a new cluster: clients may count their operations anew there."""
+        """For a restored backup, which is a new cluster: see `Space.bump`; and clients count their operations anew."""
         self._sessions = Sessions()
         self._owed.append(self.watchers.collect(self.space))
         self.space.bump(revisions)

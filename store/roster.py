@@ -82,7 +82,8 @@ class Roster:
 
     async def status(self, member: Address, timeout: float) -> MemberStatus:
         answer = await self._rpc.call(member, "store.status", [], timeout=timeout)
-        found = MemberStatus._make([tuple(value) if type(value) is list else value for value in answer])
+        fields: list[Any] = [tuple(value) if type(value) is list else value for value in answer]
+        found = MemberStatus(*fields)
         self.learn(found)
         return found
 

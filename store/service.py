@@ -76,7 +76,7 @@ class Service:
             for place, body in enumerate(batch.bodies):
                 try:
                     check(body)
-                    size = weight(body)
+                    size = len(body[1]) + len(body[2]) if code == commands.PUT else weight(body)
                     if size > limit:
                         raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
                 except StatusError as error:

@@ -1,9 +1,10 @@
-"""Membership, leadership and backups asked of running members, in the simulator, while clients write and things break."""
+"""Membership, leadership and backups asked of running members, in the simulator, while clients write."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -359,6 +360,8 @@ def test_whoever_cannot_take_over_does_not() -> None:
 class Rebuilding(Ordeal):
     """Members come and go while clients and watchers work, with a crash or a cut in the middle of each change."""
 
+    left: tuple[str, ...] = ()
+
     async def _trouble(self, world: SimWorld, names: tuple[str, ...], rng: Random) -> None:
         store, admin = await seats(world, self.count, "builder", timeout=3.0)
         await asyncio.sleep(0.3)
@@ -368,7 +371,7 @@ class Rebuilding(Ordeal):
             old = rng.choice([name for name in voters.voters if name not in names[:2]] or [""])
             trouble = asyncio.ensure_future(self._upset(world, voters.voters, rng))
             await begin(world, new, **self.options)
-            await self._insist(lambda new=new, old=old: self._joined(admin, new, old))
+            await self._insist(partial(self._joined, admin, new, old))
             if old:
                 await world.remove(old)
             await trouble
@@ -418,7 +421,8 @@ class Rebuilding(Ordeal):
 
 
 def test_histories_stay_linearizable_while_members_come_and_go(seed: int) -> None:
-    ordeal = Rebuilding(seed, options={"snapshot_entries": 40, "retain_entries": 5}).run()
+    ordeal = Rebuilding(seed, options={"snapshot_entries": 40, "retain_entries": 5})
+    ordeal.run()
     ordeal.check()
     assert set(ordeal.left) != {"store-0", "store-1", "store-2"}
 

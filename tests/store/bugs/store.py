@@ -5,22 +5,24 @@ Must not contain correct code. As in tests/store/raft/bugs.py, `install` is give
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from store import records, wal
+from cluster.world.sim.disk import SimDisk
+from store import wal
 from store.machine import Machine
 from store.member import Member
 from store.mvcc.lessor import Lessor
+from store.mvcc.rows import PUT
 from store.mvcc.space import Space
 from store.mvcc.watchers import Watcher, Watchers
-from store.raft.messages import Entry
-from store.raft.node import Node
+from store.raft.messages import Entry, SnapshotMeta
 from store.segments import Segments
-from store.sessions import Session
-from store.snapshotfiles import SnapshotFiles
+from store.sessions import Session, Sessions
 from store.storage import Storage
 from store.upkeep import Upkeep
+from store.waiting import Batch, Waiting
 from tests.store.raft.bugs import Bug, Patch
 
 PLANTED: dict[str, Bug] = {}
@@ -49,7 +51,6 @@ def no_sync(patch: Patch) -> None:
 @planted("torn-tail-kept", "a torn tail is cut before anything is appended", "store/wal")
 def torn_tail_kept(patch: Patch) -> None:
     """The next record goes after the garbage, so it is lost at the start after the next."""
-    from cluster.world.sim.disk import SimDisk
 
     async def truncate(disk: SimDisk, name: str, size: int) -> None:
         return None
@@ -74,7 +75,7 @@ def no_checksums(patch: Patch) -> None:
 
 @planted("snapshot-without-mark", "the log says that a received snapshot has replaced what was in it", "5.1")
 def snapshot_without_mark(patch: Patch) -> None:
-    async def finish(storage: Storage, meta: Any) -> None:
+    async def finish(storage: Storage, meta: SnapshotMeta) -> None:
         await storage._files.finish(meta)
         await storage._tidy()
 
@@ -111,8 +112,6 @@ def applied_twice(patch: Patch) -> None:
 
 @planted("sessions-not-in-snapshots", "what has happened is in the snapshot with the state", "6.3")
 def sessions_not_in_snapshots(patch: Patch) -> None:
-    from store.sessions import Sessions
-
     patch.setattr(Sessions, "taken", lambda sessions: [])
 
 
@@ -121,9 +120,7 @@ def snapshot_of_later_state(patch: Patch) -> None:
     """Told to be older than it is, so that its last entries are applied once more."""
     right = Storage.save
 
-    async def save(storage: Storage, meta: Any, parts: Any) -> None:
-        from dataclasses import replace
-
+    async def save(storage: Storage, meta: SnapshotMeta, parts: Iterator[bytes]) -> None:
         await right(storage, replace(meta, index=meta.index - 1) if meta.index > 1 else meta, parts)
 
     patch.setattr(Storage, "save", save)
@@ -160,7 +157,9 @@ def watch_resumes_late(patch: Patch) -> None:
     patch.setattr(Watchers, "add", add)
 
 
-@planted("watch-forgets-at-restore", "watchers go on from where they are when a snapshot replaces the state", "etcd: watch")
+@planted(
+    "watch-forgets-at-restore", "watchers go on from where they are when a snapshot replaces the state", "etcd: watch"
+)
 def watch_forgets_at_restore(patch: Patch) -> None:
     patch.setattr(Watchers, "reset", lambda watchers: None)
 
@@ -214,7 +213,9 @@ def lease_keepalive_lost(patch: Patch) -> None:
     patch.setattr(Lessor, "keepalive", keepalive)
 
 
-@planted("lease-not-told-to-new-leader", "a new leader ends leases that another one has granted", "etcd: lessor.Promote")
+@planted(
+    "lease-not-told-to-new-leader", "a new leader ends leases that another one has granted", "etcd: lessor.Promote"
+)
 def lease_not_told(patch: Patch) -> None:
     right = Lessor.promote
     patch.setattr(Lessor, "promote", lambda lessor, leases, now, extend=0.0: right(lessor, (), now, extend))
@@ -224,6 +225,20 @@ def lease_not_told(patch: Patch) -> None:
 def snapshot_without_leases(patch: Patch) -> None:
     right = Space.dump
     patch.setattr(Space, "dump", lambda space: right(space)._replace(leases=(0, ())))
+
+
+@planted("answered-before-commit", "a write is answered when its entry is applied", "3.6")
+def answered_before_commit(patch: Patch) -> None:
+    right = Waiting.proposed
+
+    def proposed(waiting: Waiting, first: int, term: int, batches: Sequence[Batch]) -> None:
+        right(waiting, first, term, batches)
+        for index in range(first, first + len(batches)):
+            batch = waiting._batches[index]
+            if all(operation[0] == PUT and not operation[6] for operation in batch.operations):
+                batch.settle([index] * len(batch.operations))
+
+    patch.setattr(Waiting, "proposed", proposed)
 
 
 # ── definite answers ─────────────────────────────────────────────────────────────────────────────────────────
@@ -241,14 +256,9 @@ def lost_leadership_refuses(patch: Patch) -> None:
             refuse_all(member)
 
     def refuse_all(member: Member) -> None:
-        waiting: Any = member._waiting
-        for index in sorted(waiting.entries if hasattr(waiting, "entries") else waiting):
-            batch = waiting.entries.pop(index) if hasattr(waiting, "entries") else waiting.pop(index)
-            owners = batch.owners if hasattr(batch, "owners") else batch[1]
-            for proposal in owners:
-                proposal.refuse(member.not_leader(""))
+        for index in sorted(member._waiting._batches):
+            batch = member._waiting.take(index)
+            assert batch is not None
+            batch.refuse(member.not_leader(""))
 
     patch.setattr(Upkeep, "role_changed", role_changed)
-
-
-__all__ = ["PLANTED", "Node", "SnapshotFiles", "records"]

@@ -1,7 +1,7 @@
 """What clients do in a story, and what they saw of it: reads of all kinds, writes, leases, watches, compactions.
 
-Must not judge answers, but for watches, whose every batch is held against the witness as it comes (verdict.py judges the
-rest at the end).
+Must not judge answers, but for watches, whose every batch is held against the witness as it comes (verdict.py judges
+the rest at the end).
 """
 
 from __future__ import annotations
@@ -247,6 +247,8 @@ class Watcher:
     def __init__(self, number: int, plan: Plan, store: StoreClient, witness: Witness, book: Notebook) -> None:
         dice = Random(f"{plan.seed}/watcher-{number}")
         self.name = f"watcher-{number}"
+        self.key: bytes
+        self.end: bytes | None
         self.key, self.end = dice.choice((EVERYTHING, EVERYTHING, (b"r/", prefix_end(b"r/")), (b"r/0", None)))
         self.prev = dice.random() < 0.7
         self.patience = dice.choice((1.0, 30.0))

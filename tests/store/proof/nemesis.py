@@ -40,9 +40,7 @@ class Nemesis:
         self._busy: dict[str, None] = {}
         self._rules = 0
         self._names = plan.members
-        self._acts: dict[str, Callable[[], Awaitable[None]]] = {
-            name: getattr(self, name) for name in THEMES["mixed"]
-        }
+        self._acts: dict[str, Callable[[], Awaitable[None]]] = {name: getattr(self, name) for name in THEMES["mixed"]}
 
     async def work(self) -> None:
         """One lane: one trouble after the other until the story's time is over."""
@@ -217,17 +215,23 @@ class Nemesis:
         with self._hold(name):
             if way:
                 await self._rule(DiskFault(src=(name,), way=way, probability=0.3), seconds=self._while())
-            await self.world.crash(name)
             if way == "flip":
                 await self.world.restart(name)
                 await asyncio.sleep(self._while())
-                if self.world.running(name):
-                    del self.lost[name]
-                    return  # the bit was in nothing that is still needed
-            self.world.platter(name).files.clear()
-            await asyncio.sleep(self._while())
-            await self.world.restart(name)
-            await self.take_in(name)
+                self.witness.counts["flipped bits found"] += not self.world.running(name)
+            await self.replace_disk(name)
+
+    async def replace_disk(self, name: str) -> None:
+        await self.world.crash(name)
+        self.world.platter(name).files.clear()
+        await asyncio.sleep(self._while())
+        await self.world.restart(name)
+        await self.take_in(name)
+
+    async def revive(self, name: str) -> None:
+        """A member stopped because of a disk that we have broken, which is well by now."""
+        if name in self.world.hosts() and name not in self._busy:
+            await self._up(name)
 
     async def take_in(self, name: str, tries: int = 60) -> None:
         """Out with the old disk, in with the new one, as a learner, then as a voter."""
@@ -241,10 +245,12 @@ class Nemesis:
     def _step_in(self, name: str) -> None:
         leader = self.leader()
         member = self.witness.members[name]
-        if leader is None or leader is member or not self.up(member):
+        if leader is None or not self.up(member):
             return
         current = leader.node.status().configuration
-        if name not in current.everyone:
+        if leader is member:
+            del self.lost[name]
+        elif name not in current.everyone:
             self._change(lambda c: confchange.with_learner(c, name))
         elif name in current.learners:
             self._change(lambda c: confchange.promoted(c, name))
@@ -342,16 +348,17 @@ class Nemesis:
         leader = self.leader()
         return self._dice.choice(leader.node.status().configuration.voters) if leader is not None else ""
 
-    async def sweep(self) -> None:
-        """Shut down members that were removed."""
+    async def sweep(self) -> bool:
+        """Shut down members that were removed. False while it is not certain who was."""
         leader = self.leader()
         if leader is None or leader.node._state.configurations.index > leader.node.status().commit:
-            return
+            return False
         current = leader.node.status().configuration
         for name in self.world.hosts():
             if name not in current.everyone and name not in self.lost and name not in self._busy:
                 await self.world.remove(name)
                 self.witness.counts["members removed"] += 1
+        return not current.outgoing
 
     # ── at the worst moment ──────────────────────────────────────────────────────────────────────────────────
 

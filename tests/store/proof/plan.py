@@ -56,9 +56,25 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "lost_disk": 2,
         "pause": 1,
     },
-    "reads": {"cut_leader": 8, "pause_leader": 5, "one_way": 3, "transfer": 3, "noise": 2, "crash": 2, "ambush_leader": 3},
+    "reads": {
+        "cut_leader": 8,
+        "pause_leader": 5,
+        "one_way": 3,
+        "transfer": 3,
+        "noise": 2,
+        "crash": 2,
+        "ambush_leader": 3,
+    },
     "network": {"noise": 10, "crash": 3, "one_way": 3, "cut": 3, "pause": 2, "transfer": 1},
-    "disks": {"broken_disk": 6, "slow_disk": 5, "flipped_bits": 2, "lost_disk": 3, "lying_disk": 2, "blackout": 4, "crash": 4},
+    "disks": {
+        "broken_disk": 6,
+        "slow_disk": 5,
+        "flipped_bits": 2,
+        "lost_disk": 3,
+        "lying_disk": 2,
+        "blackout": 4,
+        "crash": 4,
+    },
 }
 """Theme: how often what happens, relative to each other."""
 

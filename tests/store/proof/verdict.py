@@ -2,7 +2,7 @@
 
 Pure. Must not run anything. The witness knows the one order of all events, with a revision for each; so a history is
 linearizable if every answer fits the state at its revision, and no revision is behind one that was answered before the
-request began. The register part of the history is searched by cluster/history as well, which knows nothing of revisions.
+request began. The registers' history is searched by cluster/history as well, which knows nothing of revisions.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def judge(plan: Plan, book: Notebook, witness: Witness) -> None:
 
 def _fits(call: Call, witness: Witness) -> None:
     if call.revision > call.seen:
-        raise Violation("only what is committed is answered", f"{_said(call)}: revision {call.revision} was not applied")
+        raise Violation(
+            "only what is committed is answered", f"{_said(call)}: revision {call.revision} was not applied"
+        )
     if call.what == "read":
         _read_fits(call, witness)
     elif call.happened:
@@ -75,7 +77,9 @@ def _had_no_effect(call: Call, witness: Witness) -> None:
     for key, value in call.writes:
         if value is not None and (key, value) in witness.values:
             at = witness.values[key, value]
-            raise Violation("refused is never visible", f"{_said(call)} was refused ({call.error}), and happened at {at}")
+            raise Violation(
+                "refused is never visible", f"{_said(call)} was refused ({call.error}), and happened at {at}"
+            )
 
 
 def _said(call: Call) -> str:
@@ -127,9 +131,7 @@ def _ends(key: bytes, id: int, witness: Witness) -> Iterator[tuple[int, KeyRow]]
             yield row[3], row
 
 
-def _not_early(
-    plan: Plan, promises: Iterable[tuple[float, int]], end: tuple[int, bytes, float], revoked: bool
-) -> None:
+def _not_early(plan: Plan, promises: Iterable[tuple[float, int]], end: tuple[int, bytes, float], revoked: bool) -> None:
     """A promise counts from when it was asked for, on the leader's clock, which may be fast."""
     id, key, when = end
     for asked, seconds in promises:

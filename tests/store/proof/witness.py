@@ -16,6 +16,7 @@ from store.member import Member
 from store.mvcc.rows import EventRow, KeyRow
 from store.raft.messages import Entry, SnapshotMeta
 from store.raft.node import Ready, Role
+from store.waiting import Read
 
 
 class Violation(AssertionError):
@@ -200,6 +201,10 @@ class Tapped(Member):
         before, revision = self.applied, self.machine.space.revision
         super()._apply(committed)
         self.witness.has_applied(self, before, revision, committed)
+
+    def lease_read(self, read: Read) -> None:
+        self.witness.counts["reads under a lease"] += self.node.lease_read(self._now()) is not None
+        super().lease_read(read)
 
     def _installed(self, meta: SnapshotMeta) -> None:
         super()._installed(meta)
