@@ -5,13 +5,13 @@ Must not decide which change of the configuration is valid (the raft core does),
 What is refused here besides is what would leave too few members that answer (etcd: --strict-reconfig-check).
 
     store.status          []                    a `MemberStatus`
-    store.member.list     []                    (leader, last index, [(name, role, disk id, match, silent seconds, arrived)])
+    store.member.list     []                    (leader, last index, rows of a `Seat`, store/administrator.py)
     store.member.add      [name]                [] once it is committed, as a learner
     store.member.promote  [name]                []
     store.member.remove   [name]                []
     store.member.replace  [old voter, learner]  []
     store.move-leader     [name or ""]          who leads now
-    store.backup.open     [revision, cluster]   (id, index, term, revision, created, bytes per page or more)
+    store.backup.open     [revision, cluster]   (id, index, term, revision, created)
     store.backup.read     [id, page]            (bytes, is it the last one)
 
 A second copy of a request, of which the bus may make one, gets the answer of the first.

@@ -157,7 +157,8 @@ async def replace_command(old: str, new: str, machine: str, limit: float, output
 
 
 def _unknown(member: str, now: Membership) -> UsageError:
-    return UsageError(f"{member} has no vote", place="store member", remedy=f"one of {', '.join(now.voters)}", status=1)
+    right = f"one of {', '.join(now.voters)}"
+    return UsageError(f"{member} is no member", place="store member", remedy=right, status=1)
 
 
 # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -138,8 +138,15 @@ def test_members_come_and_go_under_writes_and_the_cluster_remembers(shell: Opera
     roles = {row["name"]: row["role"] for row in shell.data("store", "member", "list")}
     assert roles == {**dict.fromkeys(left, "voter"), dead: "learner"}
     assert {row["name"]: row["role"] for row in shell.data("store", "status")["members"]}[dead] == "learner"
-    shell.until(lambda: shell.start("store", "member", "promote", dead).wait(timeout=30) == 0)
+    shell.until(lambda: promoted(shell, dead))
     assert {row["role"] for row in shell.data("store", "member", "list")} == {"voter"}
+
+
+def promoted(shell: Operator, name: str) -> bool:
+    process = shell.start("store", "member", "promote", name)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 0 or "lags" in error or "heard" in error, error
+    return process.returncode == 0
 
 
 def test_what_cannot_be_is_refused_with_the_numbers_and_the_remedy(shell: Operator) -> None:

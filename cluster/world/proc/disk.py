@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 
 from cluster.world.diskfaults import DiskRules, Harm
+from cluster.world.proc.direct import Direct
 from cluster.world.proc.folder import Folder
 from cluster.world.proc.openfile import OpenFile, Write, pread, pwrite
 
@@ -145,6 +146,8 @@ class ProcDisk:
             return
         try:
             if harm is _HEALTHY:
+                if sync and write.data and file.write_through(write):
+                    return
                 if write.data:
                     pwrite(file.fd, write.offset, write.data)
             else:
@@ -179,6 +182,9 @@ class ProcDisk:
             if file.fresh:
                 self._folder.sync(file.path.parent)
                 file.fresh = False
+            file.direct = file.direct or Direct.open(file.path)
+            if file.direct is not None:
+                file.direct.room = at
         except OSError as error:
             if error.errno == errno.ENOSPC:  # it grows by appends then, as far as it can
                 os.ftruncate(file.fd, file.end)
@@ -242,6 +248,7 @@ class ProcDisk:
 
         await self._whole(file, work)
         file.end, file.reserved, file.dirty = size, False, False
+        file.shut_direct()
 
     async def remove(self, name: str) -> None:
         file = self._files.pop(name, None)
@@ -249,7 +256,7 @@ class ProcDisk:
 
         def work() -> None:
             if file is not None:
-                os.close(file.fd)
+                file.close()
             try:
                 path.unlink()
             except FileNotFoundError:
@@ -265,7 +272,7 @@ class ProcDisk:
             if executor is not None:
                 executor.shutdown()
         for file in self._files.values():
-            os.close(file.fd)
+            file.close()
         self._files.clear()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,9 +335,9 @@ class ProcDisk:
         file = self._files.pop(name, None)
         if file is not None:
             if file.busy():
-                self._executor(bulk=not file.reserved).submit(os.close, file.fd)
+                self._executor(bulk=not file.reserved).submit(file.close)
             else:
-                os.close(file.fd)
+                file.close()
 
 
 def _nothing() -> None:

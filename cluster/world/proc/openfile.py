@@ -5,9 +5,12 @@ Must not sync or decide when to (disk.py does).
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import Future
 from pathlib import Path
+
+from cluster.world.proc.direct import Direct
 
 
 class Write:
@@ -40,6 +43,31 @@ class OpenFile:
         self.reserving: Future[None] | None = None
         self.reserved = False
         self.failed: OSError | None = None
+        self.direct: Direct | None = None
+        """Only a reserved file has one, if the file system does."""
+
+    def close(self) -> None:
+        self.shut_direct()
+        os.close(self.fd)
+
+    def shut_direct(self) -> None:
+        if self.direct is not None:
+            self.direct.close()
+            self.direct = None
+
+    def write_through(self, write: Write) -> bool:
+        """Write and sync in one, where that is possible. False: nothing was done."""
+        direct = self.direct
+        if direct is None or self.dirty or self.fresh or not direct.takes(write.offset, len(write.data)):
+            return False
+        try:
+            direct.write(write.offset, write.data, self.fd)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self.shut_direct()
+            return False
+        return True
 
     def check(self) -> None:
         if self.failed is not None:

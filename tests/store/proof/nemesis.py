@@ -373,6 +373,10 @@ class Nemesis:
 
     async def ambush_vote(self) -> None:
         """Who has just voted loses power, and the one it voted for is cut off: does it vote again in that term?"""
+        if self._dice.random() < 0.6:  # requests that dawdle make for rivals in one term
+            late = self.plan.election * self._dice.choice((0.3, 1.0))
+            slow = Delay(kinds=("raft.vote",), seconds=late, distribution="exponential")
+            await self.world.fault(slow, lasting=6 * self.plan.election)
         voter, candidate = await self._moment("vote")
         if not voter or voter in self._busy:
             return
@@ -380,7 +384,7 @@ class Nemesis:
             await asyncio.sleep(self._dice.choice((0.0, 0.0, 0.0004, 0.002)))
             await self._down(voter)
             await asyncio.sleep(self._dice.choice((0.002, 0.02)))
-            if candidate in self.world.hosts():
+            if candidate in self.world.hosts() and self._dice.random() < 0.5:
                 lasting = self._dice.uniform(3, 7) * self.plan.election
                 await self.world.fault(self._cut((candidate,)), lasting=lasting)
             await self._up(voter)
