@@ -3,7 +3,8 @@
 Must not know what is asked; `cluster.rpc` sends and receives bundles.
 
     asker:   ask(), ask(), ask() in one turn  ->  one message "KIND.many", body [first request, second, ...]
-    server:  one `Batch`; what it answers in one turn  ->  one message "KIND.many.reply", body [(place, body) | (place, None, error), ...]
+    server:  one `Batch`; what it answers in one turn  ->  one message "KIND.many.reply",
+             body [(place, body) or (place, None, error), ...]
 
 A single request of a turn goes as it always did ("KIND", answered by "KIND.reply"), and a server that does not know
 bundles of a kind gets its requests one by one. A bundle is one message to the network: all of it is lost, delayed or

@@ -7,7 +7,9 @@ Must not know sockets or what is asked. One `Rpc` per host; it is the host's one
     rpc.serve_stream("watch", opener)          async opener(Request, Sender): returning ends the stream
     body = await rpc.call("store-0", "store.txn", {...}, timeout=1.0)
     async with rpc.stream("apiserver-0", "pod.watch", {...}) as events: async for body in events: ...
-    rpc.cast(dst, kind, body)                  one way, no answer
+    rpc.cast(dst, kind, body)                  one way, no answer; rpc.hear(kind, receiver) takes it
+    future = rpc.ask("store-0", "store.txn", body, timeout)   all asked in one turn travel together (cluster/bundle.py)
+    rpc.serve_batch("store.txn", handler)      handler(Batch) gets what was asked in one turn
 
 What is promised: a reply that arrives belongs to its request (matched by id and by the boot that asked). No reply
 in time is StatusError Timeout, which is indefinite. A request is executed at most once per message that
@@ -18,11 +20,9 @@ three keep-alives, breaks the stream (StatusError StreamBroken) and the reader o
 The reader pings; a server that hears none for three keep-alives closes its side, and answers a ping for a stream that
 it does not know with an end, so that a reader notices a server's restart within one ping.
 
-    future = rpc.ask("store-0", "store.txn", body, timeout)   all asked in one turn travel together (cluster/bundle.py)
-    rpc.serve_batch("store.txn", handler)      handler(Batch) gets what was asked in one turn
-
-Wire kinds: a request has its own kind, several as one message kind + ".many"; the answer is kind + ".reply"; items of a stream are kind + ".item", and
-the reader's pings kind + ".ping" (body: the stream's id); a reader that leaves sends `stream.close`.
+Wire kinds: a request has its own kind, several as one message kind + ".many"; the answer is kind + ".reply"; items of a
+stream are kind + ".item", one item for several streams of a host kind + ".items", and the reader's pings kind + ".ping"
+(body: the stream's id); a reader that leaves sends `stream.close`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ synced the entry, and a restart is the newest snapshot plus the log behind it.
     wal, snapshot               bytes and checksums (pure); storage puts them on the disk
     machine                     the replicated state: commands in, answers out
     codec                       typed values and wire bodies
-    member, service             the component; client: everybody else's way to it
+    member, service, admin      the component; client and administrator: everybody else's way to it
+    backup                      the key space in one file, and a new cluster's disks from it
     engines                     the seam for other engines
 
 Must not know Kubernetes: keys and values are bytes.

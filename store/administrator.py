@@ -22,7 +22,7 @@ from store.backup import BackupHead
 from store.roster import Roster
 
 TIMEOUT = 5.0
-ATTEMPT = 2.0
+ATTEMPT = 1.0
 """Seconds for one attempt to change the members."""
 PAUSE = 0.1
 """Seconds between two attempts, or two looks how far a learner is."""
@@ -130,13 +130,11 @@ class Administrator:
                 await self._rpc.call(now.leader, kind, body, timeout=ATTEMPT)
                 return
             except StatusError as error:
-                if error.definite and not error.retry:
+                doubt = doubt or not error.definite
+                if (error.definite and not error.retry) or loop.time() >= end:
                     if doubt and done(await self.members()):  # what was in doubt has happened meanwhile
                         return
                     raise
-                if loop.time() >= end:
-                    raise
-                doubt = doubt or not error.definite
             await asyncio.sleep(PAUSE)
 
     # ── who leads ────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from cluster.errors import StatusError
 from cluster.rpc import Request, Rpc, Sender
 from store import commands
 from store.config import Config
+from store.mvcc.rows import PUT
 from store.mvcc.space import compacted_error
 from store.mvcc.watchers import Collected, Watcher, portions
 from store.waiting import Operation, Proposal, Read
@@ -76,7 +77,7 @@ class Service:
             for place, body in enumerate(batch.bodies):
                 try:
                     check(body)
-                    size = len(body[1]) + len(body[2]) if code == commands.PUT else weight(body)
+                    size = len(body[1]) + len(body[2]) if code == PUT else weight(body)
                     if size > limit:
                         raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
                 except StatusError as error:

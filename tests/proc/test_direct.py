@@ -1,4 +1,4 @@
-"""A log's appends past the page cache: the same bytes, durable in one write; and what happens where that is impossible."""
+"""A log's appends past the page cache: the same bytes, durable in one write; and where that is impossible."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ async def seats(
 ) -> tuple[StoreClient, Administrator]:
     rpc = Rpc(await world.join(name, "desk"), keepalive=0.5)
     store = StoreClient(rpc, tuple(f"store-{i}" for i in range(count)), timeout=timeout)
-    return store, Administrator(rpc, store.roster, timeout=timeout)
+    return store, Administrator(rpc, store.roster, timeout=2 * timeout)
 
 
 async def begin(world: SimWorld, name: str, **options: Any) -> None:
