@@ -5,7 +5,7 @@ Must not decide which change of the configuration is valid (the raft core does),
 What is refused here besides is what would leave too few members that answer (etcd: --strict-reconfig-check).
 
     store.status          []                    a `MemberStatus`
-    store.member.list     []                    (leader, last index, rows of a `Seat`, store/administrator.py)
+    store.member.list     []                    (leader, commit, last index, rows of a `Seat`, store/administrator.py)
     store.member.add      [name]                [] once it is committed, as a learner
     store.member.promote  [name]                []
     store.member.remove   [name]                []
@@ -135,7 +135,7 @@ class Admin:
             else:
                 silent = max(0.0, now - follower.heard)
                 rows.append((name, role, configuration.seat(name), follower.match, silent, follower.arrived))
-        return (status.id, status.last, rows)
+        return (status.id, status.commit, status.last, rows)
 
     # ── who is a member ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -69,8 +69,11 @@ class Administrator:
     async def members(self, *, timeout: float | None = None) -> Membership:
         """As the leader sees them. StatusError NoQuorum or Timeout when there is none."""
         within = self.timeout if timeout is None else timeout
-        leader, last, rows = await self._roster.leading("store.member.list", [], within, write=False)
-        return Membership(leader, last, tuple(Seat(*row) for row in rows))
+        answer = await self._roster.leading("store.member.list", [], within, write=False)
+        leader, commit, last, rows = answer
+        now = Membership(leader, last, tuple(Seat(*row) for row in rows))
+        self._roster.adopt(now.voters, commit)
+        return now
 
     async def add(self, name: Address) -> None:
         """As a learner: it is sent the log and decides nothing. StatusError AlreadyExists."""
@@ -128,7 +131,7 @@ class Administrator:
                 return
             try:
                 await self._rpc.call(now.leader, kind, body, timeout=ATTEMPT)
-                return
+                return await self._look()
             except StatusError as error:
                 doubt = doubt or not error.definite
                 if (error.definite and not error.retry) or loop.time() >= end:
@@ -136,6 +139,13 @@ class Administrator:
                         return
                     raise
             await asyncio.sleep(PAUSE)
+
+    async def _look(self) -> None:
+        """Who is asked next should know of the change; if nobody answers now, it has been made all the same."""
+        try:
+            await self.members(timeout=ATTEMPT)
+        except StatusError:
+            return
 
     # ── who leads ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -85,7 +85,7 @@ class Member:
         self._context = 0
         self._stirred = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = inf
+        self._timer_at = self._now()
         self._held: list[tuple[Ready, Sequence[Message]]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._installing: asyncio.Task[None] | None = None
@@ -184,31 +184,29 @@ class Member:
         """A timer for the node's deadline. It is only ever moved forward when it fires: a deadline moves back with
         each heartbeat, and re-arming for each would cost more than one early wake-up."""
         deadline = min(self.node.deadline(), self.upkeep.deadline())
-        if deadline < self._timer_at:
+        if self._timer is None or deadline < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = deadline
-            self._timer = self._loop.call_at(deadline, self._due)
+            self._timer = self._loop.call_at(deadline, self._due) if deadline < inf else None
 
     def _due(self) -> None:
-        self._timer, self._timer_at = None, inf
+        self._timer = None
         self._turn()
 
     def _feed(self) -> None:
-        """Everything that has arrived, into the node. Who does not lead looks at his clock after his messages: one
-        who was held up has heard from his leader, though late. A leader looks first: what it sends is about now."""
+        """Everything that has arrived, into the node. First the messages: who was held up has heard from the others
+        meanwhile."""
         now = self._now()
         node = self.node
-        late = now >= self._timer_at or self._timer is None  # no deadline of the node's is earlier than the timer
-        if late and node.role is Role.LEADER and node.deadline() <= now:
-            node.tick(now)
         if self._messages:
             messages, self._messages = self._messages, []
             step = node.step
             for message in messages:
                 step(message, now)
-        if late and node.deadline() <= now:
-            node.tick(now)
+        if now >= self._timer_at:  # no deadline of the node's is earlier
+            if node.deadline() <= now:
+                node.tick(now, held_up=now > self._timer_at + self.config.heartbeat)
         if self._proposals:
             proposals, self._proposals = self._proposals, []
             self._propose(proposals, now)

@@ -92,11 +92,15 @@ class Roster:
         with the replicas that he was given."""
         if found.role == "replica":
             self._look_at = inf
+        else:
+            self.adopt(found.members, found.commit)
+
+    def adopt(self, new: Sequence[Address], commit: int) -> None:
+        """These are the members, for somebody who knows what is committed up to there."""
+        old = self.members
+        if commit < self._commit or not new:
             return
-        old, new = self.members, found.members
-        if found.commit < self._commit or not new:
-            return
-        self._commit = found.commit
+        self._commit = commit
         if set(new) == set(old):
             return
         watched, following = old[self.watched], old[self._next]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 from cluster.world.host import Host
@@ -46,6 +47,7 @@ class Upkeep:
         self._compaction_asked = 0
         self._looked_at = -1
         self._scrubbing = False
+        self._timed = False
         self._ages: list[tuple[float, int]] = []
         """(when, the newest revision then), oldest first."""
 
@@ -53,6 +55,8 @@ class Upkeep:
 
     def look(self) -> None:
         member = self._member
+        if member.applied == self._looked_at and self.saving is None and not self._timed:
+            return
         if self.lessor.leading:
             self._revoke()
         if self._config.keep_seconds and member.node.role is Role.LEADER:
@@ -63,6 +67,7 @@ class Upkeep:
         changes = member.machine.space.leases.take_changes()
         if changes:
             self.lessor.update(changes, self._host.clock.monotonic())
+            self._see_time()
         self._snapshot()
         if self._config.keep_revisions and member.node.role is Role.LEADER:
             space, keep = member.machine.space, self._config.keep_revisions
@@ -74,6 +79,8 @@ class Upkeep:
 
     def deadline(self) -> float:
         """When `look` has something to do though nothing happened."""
+        if not self._timed:
+            return inf
         due = self.lessor.deadline()
         if self._config.keep_seconds and self._member.node.role is Role.LEADER:
             due = min(due, self._next_age())
@@ -86,6 +93,12 @@ class Upkeep:
             self._ages = []
         else:
             self.lessor.demote()
+        self._see_time()
+
+    def _see_time(self) -> None:
+        """Does anything here depend on the time? Mostly not, and then nobody needs to look at it."""
+        leads = self._member.node.role is Role.LEADER
+        self._timed = leads and (self._config.keep_seconds > 0 or len(self._member.machine.leases) > 0)
 
     def _propose(self, operation: Operation) -> None:
         self._member.propose(Proposal([operation], [0], None))

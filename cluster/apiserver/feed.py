@@ -47,10 +47,10 @@ class Feed:
     async def run(self, prefer: str) -> None:
         """For ever."""
         members = self._storage.store.members
-        at = members.index(prefer) if prefer in members else 0
+        member = prefer if prefer in members else members[0]
         while True:
             await self._fill()
-            at = await self._follow(at)
+            member = await self._follow(member)
             self._host.note("watch-cache", {"event": "compacted", "revision": self._cache.revision})
             self._filled.clear()
 
@@ -104,23 +104,25 @@ class Feed:
         self._filled.set()
         self._wake()
 
-    async def _follow(self, at: int) -> int:
-        """Watch member after member until the store has forgotten what comes next; the member to go on with."""
+    async def _follow(self, member: str) -> str:
+        """Watch member after member until the store has forgotten what comes next; the member to go on with. Who the
+        members are may change meanwhile."""
         loop = asyncio.get_running_loop()
-        members = self._storage.store.members
         pause = PAUSE
         while True:
             started = loop.time()
             try:
-                await self._watch(members[at])
+                await self._watch(member)
             except StatusError as error:
                 if error.reason in ("Compacted", "Expired"):
                     self._hub.close(refusals.too_old(self._cache.revision, int(error.details.get("compacted", 0))))
-                    return at
-                self._host.note("watch-cache", {"event": "broken", "member": members[at], "error": str(error)})
+                    return member
+                self._host.note("watch-cache", {"event": "broken", "member": member, "error": str(error)})
             except TimeoutError:
-                self._host.note("watch-cache", {"event": "lags", "member": members[at]})
-            at = (at + 1) % len(members)
+                self._host.note("watch-cache", {"event": "lags", "member": member})
+            members = self._storage.store.members
+            at = members.index(member) if member in members else -1
+            member = members[(at + 1) % len(members)]
             if loop.time() - started > LONGEST_PAUSE:
                 pause = PAUSE
             await asyncio.sleep(pause)

@@ -15,8 +15,9 @@ import click
 from cluster.addresses import split_machine
 from cluster.cli import output as out
 from cluster.cli.session import Session, command, save_spec
+from cluster.config import ClusterSpec
 from cluster.errors import StatusError, UsageError
-from cluster.topology import masters, store_machines, store_spec
+from cluster.topology import masters, placements, store_machines, store_spec
 from store.administrator import Administrator, Membership
 from store.client import StoreClient
 
@@ -181,15 +182,14 @@ async def begin(session: Session, administrator: Administrator, member: str, mac
         machine = _machine_for(session, member, machine)
         spec = replace(before, stores={**store_machines(before), member: machine})
         await session.world.start(member, machine, store_spec(spec))
-        session.spec = spec
-        save_spec(session.folder, spec)
+        await remember(session, spec)
     if not now.role(member):
         try:
             await administrator.add(member)
         except StatusError as error:
             if error.definite and session.spec is not before:
-                save_spec(session.folder, before)
                 await session.world.remove(member)
+                await remember(session, before)
             raise
     return machine
 
@@ -211,7 +211,18 @@ def _machine_for(session: Session, member: str, machine: str) -> str:
 async def end(session: Session, member: str) -> None:
     """Its process and its data are gone, and no `up` brings it back."""
     left = {name: machine for name, machine in store_machines(session.spec).items() if name != member}
-    session.spec = replace(session.spec, stores=left)
-    save_spec(session.folder, session.spec)
+    await remember(session, replace(session.spec, stores=left))
     if member in await session.world.call("hosts"):
         await session.world.remove(member)
+
+
+async def remember(session: Session, spec: ClusterSpec) -> None:
+    """For `up` and for every command; and for those who ask the store, when they are restarted. (As long as they run
+    they learn it from the members.)"""
+    session.spec = spec
+    save_spec(session.folder, spec)
+    hosts = await session.world.call("hosts")
+    for placed in placements(spec):
+        if placed.component in ("store", "apiserver") and placed.name in hosts:
+            config = dict(placed.spec.config)
+            await session.world.call("configure", name=placed.name, target=placed.spec.target, config=config)

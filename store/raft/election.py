@@ -44,9 +44,14 @@ def campaign(state: State, *, pre: bool, transfer: bool = False) -> None:
     _count(state)
 
 
-def tick(state: State) -> None:
-    """Whoever does not lead: the time to hear a leader is over."""
-    if state.now >= state.election_at and state.electable:
+def tick(state: State, held_up: bool = False) -> None:
+    """Whoever does not lead: the time to hear a leader is over. Who stood still himself gives him two heartbeats more:
+    the whole machine may have."""
+    if state.now < state.election_at or not state.electable:
+        return
+    if state.role is Role.FOLLOWER and state.forbear(held_up):
+        state.election_at = state.now + 2 * state.config.heartbeat_seconds
+    else:
         campaign(state, pre=state.config.pre_vote)
 
 

@@ -144,10 +144,12 @@ def refuse(state: State, name: str) -> None:
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tick(state: State) -> None:
+def tick(state: State, held_up: bool = False) -> None:
     """Heartbeats that are due; stepping down when no majority is heard (6.2); a transfer that takes too long."""
     config, now = state.config, state.now
-    if config.check_quorum and lost_quorum(state):
+    if not config.check_quorum or not lost_quorum(state):
+        state.forborne = False
+    elif not state.forbear(held_up):
         state.follow(state.term, "")
         return
     if state.transfer and now >= state.transfer.until:
@@ -285,6 +287,8 @@ def advance_commit(state: State) -> None:
     log = state.log
     if state.role is not Role.LEADER or log.commit == log.last:
         return
+    if len(state.configuration.voters) > 1 and not _anybody_further(state, log.commit):
+        return
     matches = {name: follower.match for name, follower in state.followers.items()}
     matches[state.id] = own_match(state)
     index = agreed(state.configuration, matches, 0)
@@ -295,6 +299,14 @@ def advance_commit(state: State) -> None:
     if at <= index and (before < at or state.configuration.outgoing):
         # A joint one is left by whoever leads, also if it was known to be committed before he did.
         _configuration_committed(state)
+
+
+def _anybody_further(state: State, index: int) -> bool:
+    """No majority of several is without another member; asked first, for it is the cheaper question."""
+    for follower in state.followers.values():
+        if follower.match > index:
+            return True
+    return False
 
 
 def own_match(state: State) -> int:

@@ -232,19 +232,20 @@ class Node:
             return leading.deadline(state)
         return state.election_at if state.electable else inf
 
-    def tick(self, now: float) -> None:
-        """Time has passed. Before deadline() this does nothing."""
+    def tick(self, now: float, *, held_up: bool = False) -> None:
+        """Time has passed. Before deadline() this does nothing. `held_up`: we ourselves were, for longer than a
+        heartbeat, so that the silence of others may be ours: it counts once they had another chance to speak."""
         state = self._state
-        state.now = now
+        state.now, state.stirred = now, True
         if state.role is Role.LEADER:
-            leading.tick(state)
+            leading.tick(state, held_up)
         else:
-            election.tick(state)
+            election.tick(state, held_up)
 
     def step(self, message: Message, now: float) -> None:
         """A message arrived; what is late, doubled or not for us changes nothing."""
         state = self._state
-        state.now = now
+        state.now, state.stirred = now, True
         if message.dst != state.id:
             return
         if message.term == state.term or election.admit(state, message):
@@ -307,7 +308,7 @@ class Node:
         if size <= 0:
             raise InvariantViolation(f"a snapshot of {size} bytes")
         if self._state.role is Role.LEADER:
-            self._state.outgoing = Outgoing(meta, size)
+            self._state.outgoing, self._state.stirred = Outgoing(meta, size), True
 
     def snapshot_failed(self, meta: SnapshotMeta) -> None:
         """The received file (Ready.install) is damaged: receive it again, from the beginning."""
@@ -324,8 +325,10 @@ class Node:
     def ready(self) -> Ready | None:
         """What is new since the last call; None: nothing."""
         state, log = self._state, self._state.log
-        if state.role is Role.LEADER:
-            sending.sends(state, state.early)
+        if state.stirred:
+            state.stirred = False
+            if state.role is Role.LEADER:
+                sending.sends(state, state.early)
         told = self._told
         changed = state.role is not told.role or state.term != told.term or state.leader != told.leader
         if changed:
@@ -400,17 +403,19 @@ class Node:
     def durable(self, ready: Ready) -> None:
         """All that was handed out up to this Ready is on disk, its snapshot installed. In order; a later one implies
         the earlier ones."""
-        number, state = ready.number, self._state
+        number, state, log = ready.number, self._state, self._state.log
         if number > self._number:
             raise InvariantViolation(f"durable() with Ready {number}, but {self._number} is the last one")
-        state.log.settled(number)
+        log.settled(number)
         promises = state.promises
         while promises and promises[0][0] <= number:
             state.durable = promises.popleft()[1]
         if 0 < state.installing <= number:
             following.installed(state)
         if state.role is Role.LEADER:
+            before = log.commit
             leading.advance_commit(state)
+            state.stirred = state.stirred or log.commit > before
 
     def applied(self, index: int) -> None:
         """The state machine holds all up to that index."""
@@ -439,7 +444,7 @@ class Node:
 
     def _lead(self, now: float, *, even_leaving: bool = False) -> State:
         state = self._state
-        state.now = now
+        state.now, state.stirred = now, True
         if state.role is not Role.LEADER:
             raise NotLeaderError(state.leader)
         if state.transfer and not even_leaving:

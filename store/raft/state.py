@@ -90,6 +90,10 @@ class State:
         self.followers: dict[str, Progress] = {}
         self.reads = Reads()
         self.transfer: Transfer | None = None
+        self.forborne = False
+        """The others got a second chance to be heard (Node.tick: held_up)."""
+        self.stirred = False
+        """Something has happened since a leader last looked at what to send to whom."""
         self.news_at = inf
         """When a leader tells followers what is committed, if no Append has said so by then; inf: they know."""
         self.lease_given_up = False
@@ -149,6 +153,11 @@ class State:
         configuration = self.configuration
         return [name for name in configuration.everyone if name != self.id and configuration.votes(name)]
 
+    def forbear(self, held_up: bool) -> bool:
+        """Is silence not to be taken for silence yet? Once in a row: a machine that is always late must go on too."""
+        self.forborne = held_up and not self.forborne
+        return self.forborne
+
     def wait_for_election(self) -> None:
         """A new random wait (3.4). While a cluster is being founded nobody leads, so waiting long is no use: but a
         little longer each time that it came to nothing."""
@@ -162,6 +171,7 @@ class State:
         """A valid message of this term's leader. The same wait begins anew; it is drawn anew for every campaign."""
         if self.role is not Role.FOLLOWER or self.leader != leader:
             self.follow(self.term, leader)
+        self.forborne = False
         self.heard = now = self.now
         if self.timeout < self.config.election_seconds:
             self.wait_for_election()  # of the time when the cluster was being founded

@@ -142,6 +142,26 @@ def test_members_come_and_go_under_writes_and_the_cluster_remembers(shell: Opera
     assert {row["role"] for row in shell.data("store", "member", "list")} == {"voter"}
 
 
+def test_all_members_are_replaced_and_who_asks_them_follows_also_after_a_restart(shell: Operator) -> None:
+    shell.run("create", "deployment", "web", "--image=nginx", "--replicas=1")
+    for number in range(3):
+        shell.run("store", "member", "replace", f"store-{number}", f"store-{number + 3}")
+    assert shell.names() == ["store-3", "store-4", "store-5"]
+    shell.run("rollout", "status", "deploy/web", "--timeout=30s")
+    shell.run("kill", "leader:store")
+    shell.led()
+    for number in range(3):
+        shell.run("restart", f"apiserver-{number}")
+    shell.until(lambda: scaled(shell, 2))
+    shell.run("rollout", "status", "deploy/web", "--timeout=30s")
+
+
+def scaled(shell: Operator, replicas: int) -> bool:
+    process = shell.start("scale", "deployment", "web", f"--replicas={replicas}")
+    process.communicate(timeout=30)
+    return process.returncode == 0
+
+
 def promoted(shell: Operator, name: str) -> bool:
     process = shell.start("store", "member", "promote", name)
     _, error = process.communicate(timeout=30)

@@ -125,8 +125,9 @@ def test_five_shrink_to_three_under_writes_and_the_leader_goes_too(seed: int) ->
         await fill(store, 20)
 
         async def shrink() -> None:
-            await leave(world, admin, await leader(store))
-            await leave(world, admin, await leader(store))
+            for _ in range(2):
+                await asyncio.sleep(0.3)
+                await leave(world, admin, await leader(store))
 
         assert len(await under_writes(world, 5, shrink)) > 5
         left = await settled(admin)

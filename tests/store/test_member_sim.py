@@ -429,3 +429,40 @@ def test_recovery_reads_what_was_written_by_a_member() -> None:
         assert len(recovered.entries) >= 6
 
     play(scenario)
+
+
+def test_a_machine_that_stood_still_as_a_whole_holds_no_election(seed: int) -> None:
+    async def scenario(world: SimWorld) -> None:
+        names = await start(world)
+        store = await seat(world, "seat", timeout=3.0)
+        await store.put(b"k", b"1")
+        await agree(store)
+        before = await store.status(await leader(store))
+        for _ in range(3):
+            for name in names:
+                await world.pause(name)
+            await asyncio.sleep(2)
+            for name in names:
+                await world.resume(name)
+            await asyncio.sleep(1)
+        after = await store.status(await leader(store))
+        assert (after.term, after.name) == (before.term, before.name)
+        await store.put(b"k", b"2")
+
+    play(scenario, seed)
+
+
+def test_who_stood_still_alone_has_missed_an_election(seed: int) -> None:
+    async def scenario(world: SimWorld) -> None:
+        await start(world)
+        store = await seat(world, "seat", timeout=3.0)
+        await store.put(b"k", b"1")
+        old = await leader(store)
+        await world.pause(old)
+        while await refused_or(store.put(b"k", b"2")):
+            pass
+        await world.resume(old)
+        await agree(store)
+        assert await leader(store) != old
+
+    play(scenario, seed)

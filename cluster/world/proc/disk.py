@@ -25,6 +25,9 @@ from cluster.world.proc.openfile import OpenFile, Write, pread, pwrite
 
 BRIEF = 0.005
 """Seconds: as long as recent syncs took less (a moving average), the next is done within the caller's turn."""
+STALL = 4
+"""A sync that took so many times that is taken for the first of several: for `WARY` seconds none holds up a turn."""
+WARY = 5.0
 BULK = 256 * 1024
 """Bytes from which a sync goes to a thread in any case."""
 SPILL = 1 << 20
@@ -47,6 +50,8 @@ class ProcDisk:
         self._dice = rules.dice if rules is not None else Random(0)
         self._files: dict[str, OpenFile] = {}
         self._latency = 0.0
+        self._wary = 0.0
+        """Until then syncs go to a thread."""
         self._log: ThreadPoolExecutor | None = None
         self._bulk: ThreadPoolExecutor | None = None
         """One thread each, so that work on a file keeps its order: reserved files (logs) and all others."""
@@ -104,11 +109,11 @@ class ProcDisk:
             return False
         if not file.pending and not file.dirty:
             return True
-        if self._latency >= BRIEF or self._in_thread or file.waiting > BULK or self._harmed():
-            return False
         start = time.perf_counter()
+        if self._latency >= BRIEF or start < self._wary or self._in_thread or file.waiting > BULK or self._harmed():
+            return False
         self._settle(file, file.take(), _HEALTHY)
-        self._latency += (time.perf_counter() - start - self._latency) * 0.2
+        self._took(time.perf_counter() - start)
         if file.failed is not None:
             raise file.failed
         return True
@@ -137,8 +142,13 @@ class ProcDisk:
             time.sleep(harm.seconds)
         self._settle(file, write, harm)
         if len(write.data) <= BULK and not harm.seconds:
-            self._latency += (time.perf_counter() - start - self._latency) * 0.2
+            self._took(time.perf_counter() - start)
         write.done = True
+
+    def _took(self, seconds: float) -> None:
+        self._latency += (seconds - self._latency) * 0.2
+        if seconds > STALL * BRIEF:
+            self._wary = time.perf_counter() + WARY
 
     def _settle(self, file: OpenFile, write: Write, harm: Harm, *, sync: bool = True) -> None:
         """Write and sync. A failure is kept in the file: never a second fsync, which would say that all is well."""

@@ -2,6 +2,7 @@
 
 Must not do what is asked itself. Operations, each {op, req, ...} -> ok:
 
+    configure {name, target, config} -> {}, for its next boot
     start {name, machine, target, config} -> {pid, boot}     crash | restart | remove | pause | resume {name} -> {}
     poweroff | poweron {machine} -> {}                       skew {machine, offset, rate} -> {}
     fault {rules: [data], for: seconds} -> {ids, silent}     heal {id: str | None} -> {healed, silent}
@@ -70,6 +71,7 @@ class Service:
         s = supervisor
         self.verbs: dict[str, Handler] = {
             "start": self._start,
+            "configure": self._configure,
             "crash": lambda c, m: s.crash(m["name"]),
             "restart": lambda c, m: s.restart(m["name"]),
             "remove": lambda c, m: s.remove(m["name"]),
@@ -100,6 +102,11 @@ class Service:
             message["name"], message["machine"], message["target"], message.get("config") or {}
         )
         return {"pid": record.pid, "boot": record.boot}
+
+    async def _configure(self, connection: Connection, message: Message) -> Message:
+        record = self.supervisor.registry.get(message["name"])
+        record.target, record.config = message["target"], message["config"]
+        return {}
 
     async def _join(self, connection: Connection, message: Message) -> Message:
         if connection.member is not None:

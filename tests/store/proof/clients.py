@@ -132,7 +132,8 @@ class Worker:
 
     async def read(self) -> None:
         dice = self._dice
-        mode = dice.choice(("linearizable", "linearizable", "lease", "lease", "serializable"))
+        modes = ("linearizable", "linearizable", "lease", "lease", "serializable")
+        mode = dice.choice(modes if self._plan.theme != "reads" else ("linearizable", "lease", "lease"))
         key, end = (dice.choice(REGISTERS), None) if dice.random() < 0.8 else (b"r/", prefix_end(b"r/"))
         call = self._begin("read", key, end, mode=mode)
         if mode == "serializable":

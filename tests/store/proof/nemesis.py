@@ -418,6 +418,54 @@ class Nemesis:
                 await asyncio.sleep(self._while())
                 await self._up(leader)
 
+    async def ambush_commit(self) -> None:
+        """An entry is committed by the barest majority, part of it on slow disks; then all who have it lose power, the
+        slow ones come back, and with those who never had it they are a majority."""
+        leader = self.leader()
+        if leader is None or leader.host.name in self._busy:
+            return
+        name, voters = leader.host.name, leader.node.status().configuration.voters
+        others = [other for other in voters if other != name and other not in self._busy]
+        without = self._dice.sample(others, min(len(voters) // 2, len(others)))
+        having = [other for other in others if other not in without]
+        slow, rest = ([name], having) if self._dice.random() < 0.5 else (having, [name])
+        lasting = 3 * self.plan.election
+        ids = [
+            await self.world.fault(Partition(src=(*having, name), dst=tuple(without)), lasting=lasting),
+            await self.world.fault(DiskFault(src=tuple(slow), way="slow", seconds=lasting), lasting=lasting),
+        ]
+        future = self.witness.moment("commit")
+        done, _ = await asyncio.wait((future,), timeout=self.plan.election / 2)
+        if done and future.result()[0] == name:
+            self.witness.counts["commits ambushed"] += 1
+            with self._hold(*slow, *rest):
+                for victim in (*slow, *rest):
+                    await self._down(victim)
+                for id in ids:
+                    await self.world.heal(id)
+                for victim in slow:
+                    await self._up(victim)
+                await asyncio.sleep(self._dice.uniform(2, 5) * self.plan.election)
+                for victim in rest:
+                    await self._up(victim)
+
+    async def ambush_read(self) -> None:
+        """A leader that has just committed is cut off, with the lesser part of the others, before any other knows it:
+        what does it serve, and what does the next one, whose followers may be slow to write?"""
+        leader = self._leader()
+        if not leader:
+            return
+        future = self.witness.moment("commit")
+        done, _ = await asyncio.wait((future,), timeout=self.plan.election)
+        if not done or future.result()[0] != leader:
+            return
+        others = [name for name in self.world.hosts() if name != leader]
+        side = (leader, *self._dice.sample(others, self._dice.randint(0, (len(others) - 1) // 2)))
+        rules = [self._cut(side)]
+        if self._dice.random() < 0.5:
+            rules.append(DiskFault(src=tuple(n for n in others if n not in side), way="slow", seconds=0.2))
+        await self._rule(*rules, seconds=self._dice.uniform(2, 5) * self.plan.election)
+
     # ── the quota ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def alarm(self) -> None:

@@ -36,13 +36,23 @@ MIXED = {
     "ambush_vote": 2,
     "ambush_leader": 2,
     "ambush_append": 2,
+    "ambush_commit": 3,
+    "ambush_read": 3,
     "alarm": 1,
     "rest": 2,
 }
 THEMES: Mapping[str, Mapping[str, int]] = {
     "mixed": MIXED,
     "votes": {"ambush_vote": 8, "ambush_leader": 4, "cut_leader": 3, "crash": 2, "blackout": 2, "noise": 2},
-    "logs": {"ambush_append": 6, "ambush_leader": 5, "cut_leader": 4, "blackout": 3, "one_way": 2, "crash_leader": 2},
+    "logs": {
+        "ambush_append": 6,
+        "ambush_commit": 6,
+        "ambush_leader": 5,
+        "cut_leader": 4,
+        "blackout": 3,
+        "one_way": 2,
+        "crash_leader": 2,
+    },
     "members": {
         "member_joins": 6,
         "member_leaves": 3,
@@ -57,7 +67,8 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "pause": 1,
     },
     "reads": {
-        "cut_leader": 8,
+        "ambush_read": 10,
+        "cut_leader": 6,
         "pause_leader": 5,
         "one_way": 3,
         "transfer": 3,
@@ -73,6 +84,7 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "lost_disk": 3,
         "lying_disk": 2,
         "blackout": 4,
+        "ambush_commit": 4,
         "crash": 4,
     },
 }
@@ -144,7 +156,7 @@ def draw(seed: int) -> Plan:
         lanes=dice.choice((1, 2, 2)),
         calm=dice.choice((0.3, 0.8, 1.5)),
         lose_all=dice.choice((0.3, 1.0)),
-        think=dice.choice((0.05, 0.15)),
+        think=0.04 if theme == "reads" else dice.choice((0.05, 0.15)),
         rates=rates,
         options=options,
     )

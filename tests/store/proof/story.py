@@ -148,11 +148,11 @@ class Story:
                 await worker.held()
             await nemesis.clear_alarm()
             await self._leases_are_over(admin)
+            judge(plan, book, witness)
             await self._agree(nemesis, final)
             await self._told(watchers, final)
             for task in (*watching, guard):
                 task.cancel()
-        judge(plan, book, witness)
         self._must_have_happened()
 
     async def _guard(self, nemesis: Nemesis) -> None:

@@ -66,7 +66,7 @@ class Witness:
     # ── moments that the nemesis waits for ───────────────────────────────────────────────────────────────────
 
     def moment(self, kind: str) -> asyncio.Future[tuple[str, str]]:
-        """The next `vote` (voter, candidate), `leader` (name, "") or `append` (follower, "")."""
+        """The next `vote` (voter, candidate), `leader`, `append` (of a follower) or `commit` (name, "")."""
         future: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         self._awaited.setdefault(kind, []).append(future)
         return future
@@ -127,7 +127,9 @@ class Witness:
             if known[:3] != mine[:3]:
                 text = f"{name} applied another entry {entry.index} (term {entry.term}) than was applied before"
                 self.broken("state machine safety", f"{text} (term {known[0]})")
-        self.last = max(self.last, committed[-1].index)
+        if committed[-1].index > self.last:
+            self.last = committed[-1].index
+            self._tell("commit", name)
         space = member.machine.space
         self.compacted[space.compacted] = None
         if space.revision > revision:

@@ -48,6 +48,17 @@ def test_the_news_of_a_commit_goes_alone_when_nothing_else_is_sent() -> None:
     assert leader._state.news_at == inf
 
 
+def test_the_news_is_not_put_off_by_whatever_else_happens() -> None:
+    network = cluster()
+    network.propose(b"x")
+    network.settle()
+    leader = network["a"]
+    due = leader._state.news_at
+    leader.tick(network.now + DELAY / 2)
+    assert leader.ready() is None
+    assert leader._state.news_at == due
+
+
 def test_the_news_of_a_commit_goes_with_the_next_append() -> None:
     network = cluster()
     first = network.propose(b"x")
