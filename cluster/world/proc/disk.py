@@ -39,6 +39,22 @@ _fdatasync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 _HEALTHY = Harm()
 
 
+class Latency:
+    """How long syncs take here lately."""
+
+    def __init__(self) -> None:
+        self.average = 0.0
+        self._wary = 0.0
+
+    def took(self, seconds: float) -> None:
+        self.average += (seconds - self.average) * 0.2
+        if seconds > STALL * BRIEF:
+            self._wary = time.perf_counter() + WARY
+
+    def is_brief(self) -> bool:
+        return self.average < BRIEF and time.perf_counter() >= self._wary
+
+
 class ProcDisk:
     """`cluster.world.host.Disk`. After an OSError of a write or sync the file is failed: each later operation on it
     raises too, without touching it. `in_thread`: every sync on a thread. `rules`: the disk faults in force."""
@@ -49,9 +65,7 @@ class ProcDisk:
         self._rules = rules
         self._dice = rules.dice if rules is not None else Random(0)
         self._files: dict[str, OpenFile] = {}
-        self._latency = 0.0
-        self._wary = 0.0
-        """Until then syncs go to a thread."""
+        self._latency = Latency()
         self._log: ThreadPoolExecutor | None = None
         self._bulk: ThreadPoolExecutor | None = None
         """One thread each, so that work on a file keeps its order: reserved files (logs) and all others."""
@@ -109,11 +123,11 @@ class ProcDisk:
             return False
         if not file.pending and not file.dirty:
             return True
-        start = time.perf_counter()
-        if self._latency >= BRIEF or start < self._wary or self._in_thread or file.waiting > BULK or self._harmed():
+        if not self._latency.is_brief() or self._in_thread or file.waiting > BULK or self._harmed():
             return False
+        start = time.perf_counter()
         self._settle(file, file.take(), _HEALTHY)
-        self._took(time.perf_counter() - start)
+        self._latency.took(time.perf_counter() - start)
         if file.failed is not None:
             raise file.failed
         return True
@@ -142,13 +156,8 @@ class ProcDisk:
             time.sleep(harm.seconds)
         self._settle(file, write, harm)
         if len(write.data) <= BULK and not harm.seconds:
-            self._took(time.perf_counter() - start)
+            self._latency.took(time.perf_counter() - start)
         write.done = True
-
-    def _took(self, seconds: float) -> None:
-        self._latency += (seconds - self._latency) * 0.2
-        if seconds > STALL * BRIEF:
-            self._wary = time.perf_counter() + WARY
 
     def _settle(self, file: OpenFile, write: Write, harm: Harm, *, sync: bool = True) -> None:
         """Write and sync. A failure is kept in the file: never a second fsync, which would say that all is well."""
@@ -322,7 +331,7 @@ class ProcDisk:
             raise
 
     async def _do(self, work: Callable[[], None], *, beside: bool = False) -> None:
-        if beside or self._in_thread or self._latency >= BRIEF:
+        if beside or self._in_thread or not self._latency.is_brief():
             await asyncio.shield(asyncio.wrap_future(self._executor(bulk=True).submit(work)))
         else:
             work()

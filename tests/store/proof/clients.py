@@ -93,11 +93,13 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._count = 0
         self._tasks: list[asyncio.Future[None]] = []
+        self._faithful = plan.theme == "reads" and number == 0
+        """It only reads under the lease, and so stays with a leader for as long as that believes to be one."""
 
     async def work(self) -> None:
         dice = self._dice
         acts = (self.read, self.put, self.swap, self.delete, self.put_two, self.lease, self.compact)
-        weights = (10, 6, 5, 1, 2, 1, 1)
+        weights = (10, 6, 5, 1, 2, 1, 1) if not self._faithful else (1, 0, 0, 0, 0, 0, 0)
         while self._loop.time() < self._plan.seconds:
             await asyncio.sleep(dice.uniform(0, self._plan.think))
             await dice.choices(acts, weights)[0]()
@@ -132,8 +134,10 @@ class Worker:
 
     async def read(self) -> None:
         dice = self._dice
-        modes = ("linearizable", "linearizable", "lease", "lease", "serializable")
-        mode = dice.choice(modes if self._plan.theme != "reads" else ("linearizable", "lease", "lease"))
+        modes: Sequence[str] = ("linearizable", "linearizable", "lease", "lease", "serializable")
+        if self._plan.theme == "reads":
+            modes = ("lease",) if self._faithful else ("linearizable", "lease", "lease")
+        mode = dice.choice(modes)
         key, end = (dice.choice(REGISTERS), None) if dice.random() < 0.8 else (b"r/", prefix_end(b"r/"))
         call = self._begin("read", key, end, mode=mode)
         if mode == "serializable":

@@ -40,7 +40,9 @@ class Nemesis:
         self._busy: dict[str, None] = {}
         self._rules = 0
         self._names = plan.members
-        self._acts: dict[str, Callable[[], Awaitable[None]]] = {name: getattr(self, name) for name in THEMES["mixed"]}
+        self._acts: dict[str, Callable[[], Awaitable[None]]] = {
+            name: getattr(self, name) for weights in THEMES.values() for name in weights
+        }
 
     async def work(self) -> None:
         """One lane: one trouble after the other until the story's time is over."""
@@ -155,7 +157,7 @@ class Nemesis:
         leader = self._leader()
         if leader:
             others = [name for name in self.world.hosts() if name != leader]
-            side = [leader, *self._dice.sample(others, self._dice.randint(0, (len(others) - 1) // 2))]
+            side = [leader, *self._dice.sample(others, self._dice.randint(0, max(0, len(others) - 1) // 2))]
             await self._rule(self._cut(side), seconds=self._dice.uniform(1.0, 5.0) * self.plan.election)
 
     async def one_way(self) -> None:
@@ -174,6 +176,13 @@ class Nemesis:
             Delay(seconds=0.03, distribution="exponential"),
         )
         await self._rule(*self._dice.sample(rules, self._dice.randint(1, 3)), seconds=self._dice.uniform(0.3, 2.0))
+
+    async def late_copies(self) -> None:
+        """Writes arrive once more when the leader has been restarted, and so has forgotten what it was asked."""
+        copies = Duplicate(kinds=("store.put*", "store.txn*", "store.delete*"), probability=0.8, spread=2.0)
+        await self.world.fault(copies, lasting=1.0)
+        await asyncio.sleep(self._dice.uniform(0, 0.5))
+        await self.crash_leader()
 
     # ── disks ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,6 +219,8 @@ class Nemesis:
         disk, and to take the member in again with another one."""
         name, leader = self._any(), self.leader()
         if not name or self.lost or leader is None or leader.node.status().configuration.founding:
+            return
+        if len(leader.node.status().configuration.voters) < 3:
             return
         self.lost[name] = self.excused[name] = None
         with self._hold(name):
@@ -337,12 +348,18 @@ class Nemesis:
         await self._patiently(lambda c: confchange.without(c, name))
 
     async def member_replaced(self) -> None:
-        """Through a joint configuration."""
+        """Through a joint configuration; now and then who proposes it is cut off with the newcomer at once, so that the
+        others can decide without knowing of it."""
         name = await self._newcomer()
         old = self._voter()
         if name and old:
             await asyncio.sleep(self._while())
-            await self._patiently(lambda c: confchange.replaced(c, old, name))
+            accepted = await self._patiently(lambda c: confchange.replaced(c, old, name))
+            leader = self._leader()
+            if accepted and leader and leader != old and self._dice.random() < 0.6:
+                others = [n for n in self.world.hosts() if n not in (leader, old, name)]
+                few = self._dice.sample(others, max(0, len(others) // 2 - 1) if len(others) > 2 else 0)
+                await self._rule(self._cut((leader, name, *few)), seconds=self._dice.uniform(3, 7) * self.plan.election)
 
     def _voter(self) -> str:
         leader = self.leader()
@@ -460,7 +477,7 @@ class Nemesis:
         if not done or future.result()[0] != leader:
             return
         others = [name for name in self.world.hosts() if name != leader]
-        side = (leader, *self._dice.sample(others, self._dice.randint(0, (len(others) - 1) // 2)))
+        side = (leader, *self._dice.sample(others, self._dice.randint(0, max(0, len(others) - 1) // 2)))
         rules = [self._cut(side)]
         if self._dice.random() < 0.5:
             rules.append(DiskFault(src=tuple(n for n in others if n not in side), way="slow", seconds=0.2))

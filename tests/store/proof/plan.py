@@ -76,7 +76,7 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "crash": 2,
         "ambush_leader": 3,
     },
-    "network": {"noise": 10, "crash": 3, "one_way": 3, "cut": 3, "pause": 2, "transfer": 1},
+    "network": {"noise": 10, "late_copies": 10, "crash": 3, "one_way": 3, "cut": 3, "pause": 2, "transfer": 1},
     "disks": {
         "broken_disk": 6,
         "slow_disk": 5,
@@ -126,10 +126,13 @@ class Plan:
 def draw(seed: int) -> Plan:
     dice = Random(f"{seed}/plan")
     theme = dice.choice(("mixed", "mixed", *THEMES))
-    heartbeat, election = dice.choice(((0.05, 0.2), (0.1, 0.3), (0.1, 0.5)))
+    paces = ((0.05, 0.2), (0.1, 0.3), (0.1, 0.5))
+    heartbeat, election = dice.choice(paces if theme != "reads" else ((0.1, 0.3), (0.1, 0.5), (0.1, 0.8)))
     clock_error = dice.choice((0.0, 0.05, 0.5, 0.5) if theme != "reads" else (0.05, 0.5, 0.5))
     fast = 1 + clock_error if clock_error else 1.3  # without leases a clock may be as wrong as it likes
     rates = tuple(dice.choice((1.0, 1.0, fast, 1 + (fast - 1) * dice.random())) for _ in range(MACHINES))
+    if theme == "reads" and clock_error:  # one slow clock: what its member believes lasts longer than it should
+        rates = tuple(1.0 if i == rates.index(min(rates)) else fast for i in range(MACHINES))
     options = {
         "heartbeat": heartbeat,
         "election": election,
@@ -149,7 +152,7 @@ def draw(seed: int) -> Plan:
     return Plan(
         seed=seed,
         theme=theme,
-        members=dice.choice((3, 3, 3, 4, 5)),
+        members=dice.choice((3, 3, 3, 4, 5) if theme != "network" else (1, 1, 3, 3, 5)),
         clients=dice.choice((2, 3, 4)),
         watchers=dice.choice((1, 2)),
         seconds=dice.uniform(5.0, 9.0),
