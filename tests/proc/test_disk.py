@@ -112,7 +112,7 @@ def test_what_waits_and_what_is_under_way_is_read_too(disk: ProcDisk, syncs: Syn
         disk.append("f", b"one")
         assert (disk.read("f"), disk.size("f")) == (b"one", 3)
         await disk.sync("f")
-        disk._latency = SLOW
+        disk._latency.average = SLOW
         syncs.gate.clear()
         disk.append("f", b"two")
         syncing = asyncio.ensure_future(disk.sync("f"))
@@ -140,9 +140,9 @@ def test_a_slow_disk_is_synced_beside_the_loop_and_a_brief_one_within_the_turn(d
         main = threading.current_thread().name
         disk.append("f", b"1")
         assert disk.try_sync("f")
-        disk._latency = SLOW
+        disk._latency.average = SLOW
         turns = 0
-        while disk._latency >= disk_module.BRIEF:
+        while disk._latency.average >= disk_module.BRIEF:
             disk.append("f", b"1")
             assert not disk.try_sync("f")
             await disk.sync("f")
@@ -164,7 +164,7 @@ def test_a_sync_that_nobody_waits_for_any_more_is_still_done(disk: ProcDisk, syn
     async def body() -> None:
         disk.append("f", b"first")
         await disk.sync("f")
-        disk._latency = SLOW
+        disk._latency.average = SLOW
         syncs.gate.clear()
         disk.append("f", b"+second")
         syncing = asyncio.ensure_future(disk.sync("f"))
@@ -245,7 +245,7 @@ def test_after_a_failed_sync_there_is_no_second_one(disk: ProcDisk, syncs: Syncs
     async def body() -> None:
         disk.append("wal", b"1")
         await disk.sync("wal")
-        disk._latency = SLOW if beside else 0.0
+        disk._latency.average = SLOW if beside else 0.0
         syncs.error = errno.EIO
         disk.append("wal", b"2")
         first = asyncio.ensure_future(disk.sync("wal"))

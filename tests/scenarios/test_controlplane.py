@@ -12,6 +12,7 @@ from cluster.api.meta import key_of, name_of
 from cluster.api.views import is_pod_active, pod_ready
 from cluster.errors import StatusError
 from cluster.world.faults import Partition
+from cluster.world.scenario import eventually
 from tests.scenarios.chronicle import Object
 from tests.scenarios.clusters import NGINX, Cluster, tell
 
@@ -66,7 +67,7 @@ def test_a_leader_crashes_in_the_middle_of_a_rollout(lease: str, after: int) -> 
         async def taken_over() -> bool:  # the last pod may need nobody any more: then it takes the lease after that
             return await c.holder(lease) != leader
 
-        await c.until(taken_over, "the standby leads")
+        await eventually(taken_over, within=60, what="the standby leads")
         await c.until(lambda: c.settled(NGINX, 4) and len(c.addresses()) == 4, "settled")
         await c.world.restart(leader)
         await asyncio.sleep(5.0)

@@ -73,15 +73,6 @@ def no_checksums(patch: Patch) -> None:
     patch.setattr(wal, "_look", look)
 
 
-@planted("snapshot-without-mark", "the log says that a received snapshot has replaced what was in it", "5.1")
-def snapshot_without_mark(patch: Patch) -> None:
-    async def finish(storage: Storage, meta: SnapshotMeta) -> None:
-        await storage._files.finish(meta)
-        await storage._tidy()
-
-    patch.setattr(Storage, "finish", finish)
-
-
 @planted("segments-dropped-early", "no segment goes before a snapshot holds what is in it", "5.1")
 def segments_dropped_early(patch: Patch) -> None:
     right = Segments.drop_up_to
