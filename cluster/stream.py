@@ -160,9 +160,8 @@ class Stream:
             return
         if self._boot < boot:
             if self._boot:
-                told = body[2] if len(body) == 3 else None
-                lost = StatusError("StreamBroken", f"{self.dst} restarted")
-                self._finish(StatusError.from_body(told) if told else lost)
+                # Whatever it says is about where that copy begins, not about where we are by now.
+                self._finish(StatusError("StreamBroken", f"{self.dst} restarted"))
                 return
             self._boot = boot
         self._last = asyncio.get_running_loop().time()
@@ -172,7 +171,8 @@ class Stream:
                 self._miss()
         elif seq <= self._seq:  # repeated by the bus
             if len(body) == 3 and body[2]:  # a server that has forgotten us (it restarted) counts from the start
-                self._finish(StatusError.from_body(body[2]))
+                told = StatusError.from_body(body[2])
+                self._finish(StatusError("StreamBroken", f"{self.dst} has begun anew: {told.message}"))
         elif seq == self._seq + 1:
             self._accept(body)
             while not self._over and self._seq + 1 in self._early:

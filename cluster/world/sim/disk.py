@@ -114,7 +114,9 @@ class SimDisk:
         size = min(size, len(file.data))
         if harm.write or harm.sync:
             if harm.tear and size > file.durable:
-                file.durable += self._platter.rng.randrange(size - file.durable)
+                # Up to a sector's end: what is written of a sector is all of it, and a crash may keep later ones.
+                torn = file.durable + self._platter.rng.randrange(size - file.durable)
+                file.durable = max(file.durable, torn - torn % SECTOR)
             self._fail(name, harm)
         if harm.flip and size > file.durable:
             window = slice(file.durable, size)

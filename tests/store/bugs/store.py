@@ -73,16 +73,6 @@ def no_checksums(patch: Patch) -> None:
     patch.setattr(wal, "_look", look)
 
 
-@planted("segments-dropped-early", "no segment goes before a snapshot holds what is in it", "5.1")
-def segments_dropped_early(patch: Patch) -> None:
-    right = Segments.drop_up_to
-
-    async def drop_up_to(segments: Segments, index: int) -> None:
-        await right(segments, index + 10)
-
-    patch.setattr(Segments, "drop_up_to", drop_up_to)
-
-
 @planted("vote-not-stored", "term and vote are in the record that is synced", "3.8")
 def vote_not_stored(patch: Patch) -> None:
     right = Storage.append
