@@ -25,9 +25,9 @@ from cluster.world.proc.openfile import OpenFile, Write, pread, pwrite
 
 BRIEF = 0.005
 """Seconds: as long as recent syncs took less (a moving average), the next is done within the caller's turn."""
-STALL = 4
+STALL = 10
 """A sync that took so many times that is taken for the first of several: for `WARY` seconds none holds up a turn."""
-WARY = 5.0
+WARY = 1.0
 BULK = 256 * 1024
 """Bytes from which a sync goes to a thread in any case."""
 SPILL = 1 << 20
