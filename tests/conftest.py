@@ -6,6 +6,11 @@ Must not hold anything that only one folder needs.
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a loaded machine draws examples decides no test.
+settings.register_profile("capstan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("capstan")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
