@@ -61,7 +61,9 @@ def damaged() -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(max_size=200), cut, flip, more, deep)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(messages=st.lists(st.lists(damaged(), min_size=1, max_size=4), min_size=1, max_size=20))
 def test_malformed_and_truncated_frames_of_many_parts(directory: Path, messages: list[list[bytes]]) -> None:
     pid = pids(directory)["p"]
@@ -74,7 +76,9 @@ def test_malformed_and_truncated_frames_of_many_parts(directory: Path, messages:
     still_well(directory, pid)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.binary(min_size=1, max_size=300))
 def test_bytes_that_are_not_zmtp_on_the_port(directory: Path, data: bytes) -> None:
     pid = pids(directory)["p"]
@@ -114,7 +118,9 @@ def test_refused_frames_are_noted_once_per_kind_of_error(directory: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["control", "containers"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.binary(min_size=1, max_size=100), framed=st.booleans())
 def test_rubbish_on_the_unix_sockets(directory: Path, name: str, data: bytes, framed: bool) -> None:
     before = pids(directory)
