@@ -25,7 +25,7 @@ PROBE = 0.05
 PAUSE = 0.01
 """Seconds between attempts while nobody leads; doubles up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = 0.16
-LOOK = 5.0
+LOOK = 1.0
 """Seconds, about, between two looks at who the members are while requests are made."""
 
 
