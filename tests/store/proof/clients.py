@@ -299,6 +299,7 @@ class Watcher:
             self._witness.broken("watch order", f"{self.name} got revisions in the order {list(events)}")
         for revision in range(first, batch.revision + 1):
             self._compare(revision, events.get(revision, []))
+        self._witness.counts["batches watched"] += 1
         self._witness.counts["events watched"] += len(batch.events)
         self._book.watched[self.name] = batch.revision
 

@@ -254,5 +254,5 @@ class Story:
 
     def _must_have_happened(self) -> None:
         counts = self.witness.counts
-        if not counts["calls ok"] or not counts["elections"] or not counts["events watched"]:
+        if not counts["calls ok"] or not counts["elections"] or not counts["batches watched"]:
             raise Violation("something happened", f"only this: {dict(counts)}")
