@@ -13,7 +13,7 @@ from cluster.errors import UsageError
 MOUNTS = """/dev/vda / ext4 rw 0 0
 tmpfs /tmp tmpfs rw 0 0
 /dev/vdb /tmp/disk xfs rw 0 0
-overlay /work/x overlay rw 0 0
+overlay /srv/x overlay rw 0 0
 """
 
 
@@ -45,7 +45,7 @@ def test_this_process_uses_cpu_and_memory() -> None:
         ("/tmp/x", "tmpfs"),
         ("/tmpx", "ext4"),
         ("/tmp/disk/a", "xfs"),
-        ("/work/x", "overlay"),
+        ("/srv/x", "overlay"),
     ],
 )
 def test_the_longest_mount_point_counts(path: str, kind: str) -> None:
