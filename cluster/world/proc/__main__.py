@@ -25,7 +25,7 @@ from cluster.world.proc.supervisor import Setting
 
 COLLECT = (20_000, 20, 50)
 """The garbage collector's thresholds: messages are freed by their counts, so it finds next to nothing, and looking
-every 700 objects took a tenth of a busy store member's time."""
+every 700 objects is work for nothing."""
 
 
 def main() -> None:

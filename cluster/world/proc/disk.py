@@ -1,4 +1,5 @@
-"""A host's disk in a folder of its own: appends buffered in this process, one write and one fdatasync per sync.
+"""A host's disk in a folder of its own: appends buffered in this process, one write and one fdatasync per sync, or
+one durable write where that is possible (direct.py).
 
 Must not know what is written. A SIGKILL loses what was not synced, because it never left the process (only what is
 beyond SPILL bytes per file did, to bound memory).
