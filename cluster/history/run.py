@@ -119,10 +119,11 @@ class WatchSeen:
 @dataclass(frozen=True, slots=True)
 class Run:
     """`records`: all hosts' journals merged by Lamport time, world time made relative as above (cluster.world.journal
-    has the shapes). Notes worth knowing: role {term, role, leader}, log {term, last, commit, applied, snapshot}
-    (members of the store, a few times a second while it changes), write {kind, key, revision, verb, user, message} (an apiserver
-    has written an object: `message` is [user's host, boot, id] of the request that asked for it), boot, crash, pause,
-    resume, exit, fault, heal."""
+    has the shapes). Notes worth knowing: boot, crash, pause, resume, exit, fault, heal;
+    role {term, role, leader}: of a member of the store;
+    log {term, last, commit, applied, snapshot}: of a member of the store, a few times a second while it changes;
+    write {kind, key, revision, verb, user, message}: an apiserver has written an object; `message` is [host, boot, id]
+    of the request that asked for it."""
 
     meta: Meta
     scenario: str
