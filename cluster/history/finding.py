@@ -30,6 +30,16 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def proof(self) -> str:
+        """`because` as one text, a sentence a line."""
+        return "\n".join(self.because)
+
+
+def saw_nothing(check: str, what: str) -> Finding:
+    """The finding of a check that had nothing to look at: unknown, never ok. `what`: "operations of a lock"."""
+    return Finding(check, "unknown", f"there were no {what} to look at")
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.history.checker import Check
+from cluster.history.finding import Finding, saw_nothing
+from cluster.history.options import Options
+from cluster.history.run import Run
 from cluster.world.journal import Record
 
 Event = Mapping[str, Any]
@@ -122,3 +126,54 @@ def _node_of(pod: Mapping[str, Any]) -> str:
             if field["key"] == "metadata.name" and field["operator"] == "In" and len(field["values"]) == 1:
                 return str(field["values"][0])
     return ""
+
+
+# ── as checks of a run ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _told(check: str, violations: list[Violation], looked_at: int, what: str, evidence: dict[str, Any]) -> Finding:
+    if violations:
+        sentences = [v.sentence for v in violations]
+        return Finding(check, "violated", sentences[0], looked_at, sentences, evidence)
+    return Finding(check, "ok", f"holds over {looked_at} {what}", looked_at)
+
+
+def _judge_leaders(run: Run, _: Options) -> Finding:
+    roles = [r for r in run.records if len(r) == 6 and r[4] == "role" and isinstance(r[5], Mapping) and "term" in r[5]]
+    if not roles:
+        return saw_nothing("one-leader-per-term", "notes of members of the store about their roles")
+    violations = one_leader_per_term(roles)
+    numbers = {id(record): number for number, record in enumerate(run.records)}
+    evidence = {"records": [numbers[id(record)] for v in violations for record in v.evidence]}
+    return _told("one-leader-per-term", violations, len(roles), "changes of roles", evidence)
+
+
+def _pods(run: Run) -> list[Event]:
+    return [{"type": e.type, "object": e.object} for e in run.events if e.kind == "Pod" and e.observer == "observer"]
+
+
+def _judge_bound(run: Run, _: Options) -> Finding:
+    events = _pods(run)
+    if not events:
+        return saw_nothing("bound-once", "events of pods")
+    violations = bound_once(events)
+    evidence = {"objects": [["Pod", *pair] for v in violations for pair in v.evidence]}
+    return _told("bound-once", violations, len(events), "events of pods", evidence)
+
+
+def _judge_daemons(run: Run, _: Options) -> Finding:
+    events = _pods(run)
+    if not any(_daemon_set(e["object"]["metadata"]) for e in events):
+        return saw_nothing("daemonset-coverage", "pods of DaemonSets")
+    violations = one_daemon_pod_per_node(events)
+    evidence = {"objects": [["Pod", *pair] for v in violations for pair in v.evidence]}
+    return _told("daemonset-coverage", violations, len(events), "events of pods", evidence)
+
+
+CHECKS: Mapping[str, Check] = {
+    "one-leader-per-term": Check("Raft elects at most one leader in a term.", _judge_leaders, ("records",)),
+    "bound-once": Check("A pod is bound to a node at most once.", _judge_bound, ("events",)),
+    "daemonset-coverage": Check(
+        "Exactly one pod of a DaemonSet on each eligible node, and never two.", _judge_daemons, ("events",)
+    ),
+}

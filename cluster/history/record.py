@@ -9,14 +9,14 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from cluster.errors import UsageError
 
-Kind = Literal["read", "write", "cas"]
+Kind = Literal["read", "write", "cas", "delete", "txn", "acquire", "release", "grant", "keepalive", "revoke"]
 Outcome = Literal["ok", "fail", "unknown"]
 
-KINDS: tuple[Kind, ...] = ("read", "write", "cas")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "unknown")
 FORMAT = 1
 NEVER = math.inf
@@ -28,11 +28,26 @@ class Operation:
     """One operation of one client, from its call to its return, on true time in seconds (one clock for all).
 
     `process`: index of the sequential actor; a client goes on under a new one after an unknown outcome (Jepsen).
-    `value`: write: what is written; cas: (expected, new); read: None.
-    `outcome`: "ok" it happened; "fail" it certainly did not (`StatusError.definite`); "unknown" it may have, or may
-    yet. `result`, when ok: read: the value read; cas: whether it swapped; write: None, or its revision.
-    `mode`: the read mode ("linearizable", "serializable", "" for the only one). `site`: where the client sits, or
-    which replica it asked. `error`: the reason, when not ok.
+    `outcome`: "ok" it was answered; "fail" it certainly did not happen (`StatusError.definite`); "unknown" it may
+    have, or may yet. `key`, and what `value` is, and `result` when ok:
+
+    | kind | value | result |
+    |---|---|---|
+    | read | None | the value; None: no such key |
+    | write | what is written | None |
+    | cas | (expected, new) | whether it swapped |
+    | delete | None | whether it was there; None: nobody said |
+    | txn (key: "") | micro-operations ("r", key, None), ("append", key, element) | the same, with what was read |
+    | acquire (key: the lock) | owner, or (owner, seconds that it lasts unless kept alive) | False: somebody holds it |
+    | release | owner | False: it was not its |
+    | grant (key: the lease) | its seconds | its id |
+    | keepalive (key: lease, or lock) | None; of a lock its owner | its seconds; False: it is gone |
+    | revoke (key: the lease) | None | False: it was gone |
+    | read (key: the lease) | None | the key that is attached to it; None: gone |
+
+    `revision`: what a revisioned store answered with: the revision that a change made, or at which a read was
+    answered; 0: none. `mode`: the read mode ("linearizable", "serializable", "" for the only one). `site`: where the
+    client sits, or which replica it asked. `error`: the reason, when not ok.
     """
 
     client: str
@@ -47,6 +62,7 @@ class Operation:
     mode: str = ""
     site: str = ""
     error: str = ""
+    revision: int = 0
 
     def sentence(self) -> str:
         """What it was, in words: 'write of 3 to "r" by c0 (1.200 to 1.310)'."""
@@ -57,9 +73,23 @@ class Operation:
             return f'read of "{self.key}"{said} {who}'
         if self.kind == "write":
             return f'write of {self.value!r} to "{self.key}" {who}'
-        expected, new = self.value
-        said = {True: " that swapped", False: " that found another value"}.get(self.result, "")
-        return f'compare-and-set of "{self.key}" from {expected!r} to {new!r}{said} {who}'
+        if self.kind == "cas":
+            expected, new = self.value
+            said = {True: " that swapped", False: " that found another value"}.get(self.result, "")
+            return f'compare-and-set of "{self.key}" from {expected!r} to {new!r}{said} {who}'
+        if self.kind == "txn":
+            return f"transaction {micro_text(self.result if self.outcome == 'ok' else self.value)} {who}"
+        said = " that was refused" if self.outcome == "ok" and self.result is False else ""
+        return f'{self.kind} of "{self.key}"{said} {who}'
+
+
+def micro_text(steps: Iterable[tuple[str, Any, Any]]) -> str:
+    """Micro-operations of a transaction in words: '[append 3 to "x", read "y" as (1, 2)]'."""
+    told = [
+        f'{name} {value!r} to "{key}"' if name != "r" else f'read "{key}"' + ("" if value is None else f" as {value}")
+        for name, key, value in steps
+    ]
+    return f"[{', '.join(told)}]"
 
 
 def freeze(value: Any) -> Any:
@@ -96,8 +126,8 @@ class Recorder:
         )
         return self._count
 
-    def ok(self, number: int, now: float, result: Any = None) -> None:
-        self._close(number, end=now, outcome="ok", result=freeze(result))
+    def ok(self, number: int, now: float, result: Any = None, revision: int = 0) -> None:
+        self._close(number, end=now, outcome="ok", result=freeze(result), revision=revision)
 
     def fail(self, number: int, now: float, error: str = "") -> None:
         """It certainly had no effect."""
