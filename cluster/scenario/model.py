@@ -42,9 +42,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that may be observed to hold: `subject` is a key of `condition.SUBJECTS` ("node", "pods", "store",
+    """Something that may be observed to hold: `subject` is a key of `subjects.SUBJECTS` ("node", "pods", "store",
     "deployment", ...), `name` which one, `predicate` what of it ("is Ready", "has a leader", "ready"), compared by
-    `operator` ("=", "!=", "<", "<=", ">", ">=", or "" where the predicate says all) with `value`."""
+    `operator` ("=", "!=", "<", "<=", ">", ">=", or "" where the predicate says all) with `value`. `where`: of pods the
+    node, of events the object (KIND/NAME) that they must be on. Nodes and hosts may be roles (node-of:web-0)."""
 
     text: str
     subject: str
@@ -53,6 +54,7 @@ class Condition:
     operator: str = ""
     value: Any = None
     negated: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
