@@ -5,16 +5,18 @@ Must not decide which change of the configuration is valid (the raft core does),
 What is refused here besides is what would leave too few members that answer (etcd: --strict-reconfig-check).
 
     store.status          []                    a `MemberStatus`
-    store.member.list     []                    (leader, commit, last index, rows of a `Seat`, store/administrator.py)
-    store.member.add      [name]                [] once it is committed, as a learner
-    store.member.promote  [name]                []
-    store.member.remove   [name]                []
-    store.member.replace  [old voter, learner]  []
-    store.move-leader     [name or ""]          who leads now
+    store.member.list     []                    (leader, its term, commit, last index, rows of a `Seat`:
+                                                store/administrator.py)
+    store.member.add      [term, name]          [] once it is committed, as a learner
+    store.member.promote  [term, name]          []
+    store.member.remove   [term, name]          []
+    store.member.replace  [term, voter, learner]  []
+    store.move-leader     [term, name or ""]    who leads now
     store.backup.open     [revision, cluster]   (id, index, term, revision, created)
     store.backup.read     [id, page]            (bytes, is it the last one)
 
-A second copy of a request, of which the bus may make one, gets the answer of the first.
+`term`: of the leadership that is to do it (store/commands.py). A second copy of a request, of which the bus may make
+one, gets the answer of the first.
 """
 
 from __future__ import annotations
@@ -33,7 +35,6 @@ from store.raft import confchange
 from store.raft.messages import Configuration
 from store.raft.node import ChangeRefusedError, FollowerStatus, NotLeaderError, Role
 from store.storage import Storage
-from store.waiting import not_leader
 
 if TYPE_CHECKING:
     from store.member import Member
@@ -48,8 +49,8 @@ IDLE = 30.0
 MAX_BACKUPS = 4
 
 _NOTHING = Shape("a request", **{})
-_NAME = Shape("a request", name=str)
-_NAMES = Shape("store.member.replace", old=str, new=str)
+_NAME = Shape("a request", term=int, name=str)
+_NAMES = Shape("store.member.replace", term=int, old=str, new=str)
 _OPEN = Shape("store.backup.open", revision=int, cluster=str)
 _READ = Shape("store.backup.read", id=int, page=int)
 
@@ -120,7 +121,7 @@ class Admin:
     async def list_members(self, request: Request) -> Any:
         """As the leader sees them. `role`: voter, learner, or leaving (until a joint configuration is left)."""
         _NOTHING.check(request.body)
-        self._member.check_leading()
+        self._member.leads_in()
         status, now = self._member.node.status(), self._loop.time()
         followers = {follower.id: follower for follower in status.followers}
         configuration = status.configuration
@@ -135,7 +136,7 @@ class Admin:
             else:
                 silent = max(0.0, now - follower.heard)
                 rows.append((name, role, configuration.seat(name), follower.match, silent, follower.arrived))
-        return (status.id, status.commit, status.last, rows)
+        return (status.id, status.term, status.commit, status.last, rows)
 
     # ── who is a member ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -159,8 +160,8 @@ class Admin:
 
     def _new_name(self, request: Request) -> str:
         _NAME.check(request.body)
-        name: str = request.body[0]
-        self._member.check_leading()
+        name: str = request.body[1]
+        self._member.check_addressed(request.body[0])
         if len(name.split()) != 1:
             raise bad(f"store.member.add: {name!r} is not a host's name")
         if name in self._member.node.status().configuration.everyone:
@@ -169,8 +170,8 @@ class Admin:
 
     def _member_names(self, request: Request, shape: Shape) -> list[str]:
         shape.check(request.body)
-        self._member.check_leading()
-        names: list[str] = request.body
+        self._member.check_addressed(request.body[0])
+        names: list[str] = request.body[1:]
         everyone = self._member.node.status().configuration.everyone
         for name in names:
             if name not in everyone:
@@ -190,7 +191,7 @@ class Admin:
             self._check_majority(target)
             index = node.propose_configuration(target, self._loop.time())
         except NotLeaderError as error:
-            raise not_leader(member.host.name, error.leader) from None
+            raise member.refusal(error) from None
         except ChangeRefusedError as error:
             match = next((f.match for f in status.followers if f.id == learner), 0)
             raise StatusError("Conflict", str(error), {"match": match, "last": status.last}) from None
@@ -243,8 +244,8 @@ class Admin:
         goes on. Nothing is written meanwhile."""
         _NAME.check(request.body)
         member, node = self._member, self._member.node
-        member.check_leading()
-        status, to, answering = node.status(), request.body[0], self._answering()
+        member.check_addressed(request.body[0])
+        status, to, answering = node.status(), request.body[1], self._answering()
         if to == status.id:
             return to
         if not to:
@@ -259,7 +260,7 @@ class Admin:
         try:
             node.transfer_leader(to, self._loop.time())
         except NotLeaderError as error:
-            raise not_leader(member.host.name, error.leader) from None
+            raise member.refusal(error) from None
         except ChangeRefusedError as error:
             raise StatusError("Conflict", str(error)) from None
         member.stir()

@@ -43,9 +43,10 @@ class Seat(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """`last`: index of the leader's last entry."""
+    """`term`: in which `leader` leads. `last`: index of its last entry."""
 
     leader: Address
+    term: int
     last: int
     seats: tuple[Seat, ...]
 
@@ -70,8 +71,8 @@ class Administrator:
         """As the leader sees them. StatusError NoQuorum or Timeout when there is none."""
         within = self.timeout if timeout is None else timeout
         answer = await self._roster.leading("store.member.list", [], within, write=False)
-        leader, commit, last, rows = answer
-        now = Membership(leader, last, tuple(Seat(*row) for row in rows))
+        leader, term, commit, last, rows = answer
+        now = Membership(leader, term, last, tuple(Seat(*row) for row in rows))
         self._roster.adopt(now.voters, commit)
         return now
 
@@ -130,7 +131,7 @@ class Administrator:
             if doubt and done(now):
                 return
             try:
-                await self._rpc.call(now.leader, kind, body, timeout=ATTEMPT)
+                await self._rpc.call(now.leader, kind, [now.term, *body], timeout=ATTEMPT)
                 return await self._look()
             except StatusError as error:
                 doubt = doubt or not error.definite
@@ -152,9 +153,10 @@ class Administrator:
     async def move_leader(self, to: Address = "") -> Address:
         """To that voter, or to the one that has most; who leads now. StatusError NotFound, or Conflict: it does not
         answer, or has not taken over in time."""
-        before = (await self.members()).leader
+        now = await self.members()
+        before, body = now.leader, [now.term, to]
         try:
-            leader: Address = await self._rpc.call(before, "store.move-leader", [to], timeout=self.timeout)
+            leader: Address = await self._rpc.call(before, "store.move-leader", body, timeout=self.timeout)
         except StatusError as error:
             leader = (await self.members()).leader
             if error.definite or leader == before or to not in ("", leader):

@@ -175,7 +175,7 @@ class StoreClient:
     ) -> TxnResult:
         """StatusError NoSpace when the quota is used up, NotFound for an unknown lease; else as `txn`."""
         within = self.timeout if timeout is None else timeout
-        body = (self._rpc.serial(), key, value, lease, rows.PREV if prev else 0)
+        body = commands.put_request(self._rpc.serial(), key, value, lease, rows.PREV if prev else 0)
         return commands.put_result(await self.roster.leading("store.put", body, within, write=True))
 
     async def delete(
@@ -188,13 +188,13 @@ class StoreClient:
     async def compact(self, revision: int, *, timeout: float | None = None) -> None:
         """Forget what was overwritten before `revision`. StatusError Compacted if that has been done already."""
         within = self.timeout if timeout is None else timeout
-        await self.roster.leading("store.compact", [self._rpc.serial(), revision], within, write=True)
+        await self.roster.leading("store.compact", [0, self._rpc.serial(), revision], within, write=True)
 
     async def alarm(self, action: str = "list", *, timeout: float | None = None) -> tuple[str, ...]:
         """The alarms that are on after `action`: list, raise or clear (etcd: alarm disarm; refused with NoSpace while
         the quota is still used up)."""
         within = self.timeout if timeout is None else timeout
-        body = [self._rpc.serial(), action, commands.NOSPACE]
+        body = [0, self._rpc.serial(), action, commands.NOSPACE]
         return tuple(await self.roster.leading("store.alarm", body, within, write=True))
 
     # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,14 +203,14 @@ class StoreClient:
         """A lease of `ttl` seconds, or of the store's minimum if that is more; `id` 0: one that is free. StatusError
         AlreadyExists."""
         within = self.timeout if timeout is None else timeout
-        body = (self._rpc.serial(), id, ttl)
+        body = [0, self._rpc.serial(), id, ttl]
         answer = await self.roster.leading("store.lease.grant", body, within, write=True)
         return Lease(answer[0], answer[1], answer[1])
 
     async def lease_revoke(self, id: int, *, timeout: float | None = None) -> int:
         """End it now: its keys go, at one revision. How many. StatusError NotFound."""
         within = self.timeout if timeout is None else timeout
-        answer = await self.roster.leading("store.lease.revoke", (self._rpc.serial(), id), within, write=True)
+        answer = await self.roster.leading("store.lease.revoke", [0, self._rpc.serial(), id], within, write=True)
         count: int = answer[1]
         return count
 

@@ -2,17 +2,20 @@
 
 Bodies are arrays by position, for speed. Must not do what they say. A request is checked once, where it comes in:
 StatusError BadRequest says which field of what is wrong; behind that nobody looks again. An operation in the log is
-`[code, src, *body]`: the client's own body, so that it is passed on as it came. `src` "" is the store itself (its
-serial, 0, is not remembered).
+`[code, src, serial, ...]`: the client's own body from its serial on. `src` "" is the store itself (its serial, 0, is
+not remembered).
+
+A body that changes anything begins with the term of the leadership that it is addressed to (docs/decisions.md): the
+leader of another term refuses it, for certain, so no copy of it, however late, can happen there.
 
     request             body                                            answer
-    store.put           [serial, key, value, lease, flags]              revision; with PREV (revision, row or None)
-    store.delete        [serial, key, end, prev]                        (revision, how many, rows)
-    store.txn           [serial, compares, success, failure]            (revision, succeeded, responses)
-    store.compact       [serial, revision]                              []
-    store.lease.grant   [serial, id or 0, ttl]                          (id, ttl)
-    store.lease.revoke  [serial, id]                                    (revision, how many keys went)
-    store.alarm         [serial, "raise" | "clear" | "list", "NOSPACE"] the alarms that are on
+    store.put           [term, serial, key, value, lease, flags]        revision; with PREV (revision, row or None)
+    store.delete        [term, serial, key, end, prev]                  (revision, how many, rows)
+    store.txn           [term, serial, compares, success, failure]      (revision, succeeded, responses)
+    store.compact       [term, serial, revision]                        []
+    store.lease.grant   [term, serial, id or 0, ttl]                    (id, ttl)
+    store.lease.revoke  [term, serial, id]                              (revision, how many keys went)
+    store.alarm         [term, serial, "raise"|"clear"|"list", "NOSPACE"] the alarms that are on
     (QUOTA)             [serial, bytes]                                 []
     store.range         [read, key, end, limit, flags, revision]        (revision, rows, count, more)
                         or these and [order, target, min_mod, max_mod, min_create, max_create]
@@ -37,7 +40,7 @@ from store.mvcc import rows
 from store.mvcc.leases import MAX_TTL
 from store.mvcc.rows import COUNT_ONLY, DELETE, IGNORE_LEASE, IGNORE_VALUE, KEYS_ONLY, PREV, PUT, RANGE, TXN
 from store.mvcc.transactions import RELATIONS, TARGETS, check_branches, check_compares
-from store.mvcc.values import Compare, DeleteResult, Op, Put, PutResult, Range, TxnResult
+from store.mvcc.values import Compare, DeleteResult, Op, PutResult, Range, TxnResult
 
 COMPACT, GRANT, REVOKE, ALARM, QUOTA = 4, 5, 6, 7, 8
 """Further codes of operations, after PUT, DELETE and TXN."""
@@ -55,13 +58,13 @@ MAX_NESTED = 64
 """Transactions inside one transaction, on all levels."""
 
 _END = (bytes, type(None))
-_PUT = Shape("store.put", serial=int, key=bytes, value=bytes, lease=int, flags=int)
-_DELETE = Shape("store.delete", serial=int, key=bytes, end=_END, prev=bool)
-_TXN = Shape("store.txn", serial=int, compares=list, success=list, failure=list)
-_COMPACT = Shape("store.compact", serial=int, revision=int)
-_GRANT = Shape("store.lease.grant", serial=int, id=int, ttl=int)
-_REVOKE = Shape("store.lease.revoke", serial=int, id=int)
-_ALARM = Shape("store.alarm", serial=int, action=str, alarm=str)
+_PUT = Shape("store.put", term=int, serial=int, key=bytes, value=bytes, lease=int, flags=int)
+_DELETE = Shape("store.delete", term=int, serial=int, key=bytes, end=_END, prev=bool)
+_TXN = Shape("store.txn", term=int, serial=int, compares=list, success=list, failure=list)
+_COMPACT = Shape("store.compact", term=int, serial=int, revision=int)
+_GRANT = Shape("store.lease.grant", term=int, serial=int, id=int, ttl=int)
+_REVOKE = Shape("store.lease.revoke", term=int, serial=int, id=int)
+_ALARM = Shape("store.alarm", term=int, serial=int, action=str, alarm=str)
 _TTL = Shape("store.lease.ttl", id=int, keys=bool)
 _KEEPALIVE = Shape("store.lease.keepalive", id=int)
 _FILTERS: dict[str, Any] = {"order": str, "target": str, "min_mod": int, "max_mod": int}
@@ -82,6 +85,7 @@ _OPS = {
     TXN: Shape("a transaction", code=int, compares=list, success=list, failure=list),
 }
 _PUT_TYPES = (int, bytes, bytes, int, int)
+_PUT_REQUEST_TYPES = (int, *_PUT_TYPES)
 _COMPARE_TYPES = (bytes, str, str, int, type(None))
 _OP_RANGE_PICKY = Shape("a range", code=int, **_READ, **_FILTERS)
 
@@ -90,19 +94,21 @@ _OP_RANGE_PICKY = Shape("a range", code=int, **_READ, **_FILTERS)
 
 
 def check_put(body: Any) -> None:
-    if type(body) is list and _usual_put(body):
-        return
+    """Nearly every put passes at once: the rest is looked at field by field."""
+    if type(body) is list and tuple(map(type, body)) == _PUT_REQUEST_TYPES:
+        term, serial, key, _, lease, flags = body
+        if key and term >= 0 and serial >= 0 and lease >= 0 and 0 <= flags <= PREV:
+            return
     _PUT.check(body)
-    _check_put(body, "store.put")
+    _check_put(body[1:], "store.put")
 
 
 def _usual_put(row: list[Any]) -> bool:
-    """Nearly every put passes here at once, in a request as in a branch: the rest is looked at field by field."""
     return tuple(map(type, row)) == _PUT_TYPES and row[0] >= 0 and row[1] != b"" and row[3] >= 0 and 0 <= row[4] <= PREV
 
 
 def _check_put(row: Any, what: str) -> None:
-    """Key, value, lease and flags stand from 1 on, in a request as in a branch."""
+    """Key, value, lease and flags stand from 1 on."""
     flags = row[4]
     if not row[1]:
         raise bad(f"{what}: the key is empty")
@@ -117,7 +123,7 @@ def _check_put(row: Any, what: str) -> None:
 
 def check_delete(body: Any) -> None:
     _DELETE.check(body)
-    _check_span(body[1], body[2], "store.delete")
+    _check_span(body[2], body[3], "store.delete")
 
 
 def _check_span(key: bytes, end: bytes | None, what: str) -> None:
@@ -148,7 +154,7 @@ def _check_range(row: Any, what: str) -> None:
 def check_txn(body: Any, max_ops: int = MAX_OPS) -> None:
     """Also refused: a key that could be written twice, too many operations, nesting that is too deep."""
     _TXN.check(body)
-    _, compares, success, failure = body
+    compares, success, failure = body[2:]
     _check_compares(compares, "store.txn", max_ops)
     nested = _check_branch(success, "success", max_ops, 0) + _check_branch(failure, "failure", max_ops, 0)
     if nested > MAX_NESTED:
@@ -210,9 +216,9 @@ def check_grant(body: Any, min_ttl: int = 1) -> None:
     """Raises the time to live in `body` to `min_ttl`: the leader's minimum becomes what the log says (etcd: a lease
     must outlast an election)."""
     _GRANT.check(body)
-    if not 0 < body[2] <= MAX_TTL:
+    if not 0 < body[3] <= MAX_TTL:
         raise bad(f"store.lease.grant: a time to live is 1 to {MAX_TTL} seconds")
-    body[2] = max(body[2], min_ttl)
+    body[3] = max(body[3], min_ttl)
 
 
 def check_revoke(body: Any) -> None:
@@ -221,10 +227,11 @@ def check_revoke(body: Any) -> None:
 
 def check_alarm(body: Any) -> None:
     _ALARM.check(body)
-    if body[1] not in ACTIONS:
-        raise bad(f"store.alarm: unknown action {body[1]!r}, one of {', '.join(ACTIONS)}")
-    if body[2] != NOSPACE:
-        raise bad(f"store.alarm: unknown alarm {body[2]!r}, there is {NOSPACE}")
+    _, _, action, alarm = body
+    if action not in ACTIONS:
+        raise bad(f"store.alarm: unknown action {action!r}, one of {', '.join(ACTIONS)}")
+    if alarm != NOSPACE:
+        raise bad(f"store.alarm: unknown alarm {alarm!r}, there is {NOSPACE}")
 
 
 def check_ttl(body: Any) -> None:
@@ -285,19 +292,24 @@ def own_quota(size: int) -> list[Any]:
     return [QUOTA, "", 0, size]
 
 
-# ── requests, where they are made ────────────────────────────────────────────────────────────────────────────
+# ── requests, where they are made; `addressed` puts the term in, once it is known who is asked ───────────────
 
 
-def put_request(serial: int, put: Put) -> Any:
-    return (serial, put.key, put.value, put.lease, rows.put_flags(put))
+def put_request(serial: int, key: bytes, value: bytes, lease: int = 0, flags: int = 0) -> list[Any]:
+    return [0, serial, key, value, lease, flags]
 
 
-def delete_request(serial: int, key: bytes, end: bytes | None, prev: bool) -> Any:
-    return (serial, key, end, prev)
+def delete_request(serial: int, key: bytes, end: bytes | None, prev: bool) -> list[Any]:
+    return [0, serial, key, end, prev]
 
 
-def txn_request(serial: int, compares: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op]) -> Any:
-    return (serial, list(compares), rows.op_rows(success), rows.op_rows(failure))
+def txn_request(serial: int, compares: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op]) -> list[Any]:
+    return [0, serial, list(compares), rows.op_rows(success), rows.op_rows(failure)]
+
+
+def addressed(term: int, body: list[Any]) -> list[Any]:
+    body[0] = term
+    return body
 
 
 def range_request(query: Range, revision: int, read: str) -> Any:
@@ -335,7 +347,7 @@ class Txn(NamedTuple):
 
 def txn_of(body: Any) -> Txn:
     check_txn(body)
-    return Txn(body[0], rows.compares_of(body[1]), rows.ops_of(body[2]), rows.ops_of(body[3]))
+    return Txn(body[1], rows.compares_of(body[2]), rows.ops_of(body[3]), rows.ops_of(body[4]))
 
 
 def range_of(body: Any) -> tuple[Range, int, str]:
@@ -347,12 +359,12 @@ def range_of(body: Any) -> tuple[Range, int, str]:
 def compact_of(body: Any) -> tuple[int, int]:
     """(serial, revision) of a checked store.compact."""
     check_compact(body)
-    return body[0], body[1]
+    return body[1], body[2]
 
 
 def single(code: int, body: Any) -> Txn:
     """A checked store.put or store.delete as a transaction without guards."""
-    return Txn(body[0], [], [rows.op_of((code, *body[1:]))], [])
+    return Txn(body[1], [], [rows.op_of((code, *body[2:]))], [])
 
 
 def put_answer(result: TxnResult) -> Any:

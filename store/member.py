@@ -116,8 +116,9 @@ class Member:
             self.host.bus.defer(self._turn)
 
     def propose(self, proposal: Proposal) -> None:
-        """Answered when its entry is applied. StatusError NotLeader or TooManyRequests at once."""
-        self.check_leading()
+        """Answered when its entry is applied. StatusError NotLeader or TooManyRequests at once. It is for this
+        leadership and no later one: whoever proposes for a client has looked which one that means."""
+        proposal.term = self.leads_in()
         count = len(proposal.operations)
         if self._waiting.pending + count > self.config.max_pending:
             raise StatusError("TooManyRequests", f"{self._waiting.pending} proposals are under way")
@@ -127,25 +128,39 @@ class Member:
 
     def read(self, read: Read) -> None:
         """Served when this member has confirmed that it leads. StatusError NotLeader at once."""
-        self.check_leading()
+        self.leads_in()
         self._reads.append(read)
         self.stir()
 
     def lease_read(self, read: Read) -> None:
         """Served at once while this member holds a lease (Raft thesis 6.4.1); else as `read`."""
-        self.check_leading()
+        self.leads_in()
         index = self.node.lease_read(self._now())
         if index is not None and index <= self.applied:
             read.serve()
         else:
             self.read(read)
 
-    def check_leading(self) -> None:
+    def leads_in(self) -> int:
+        """The term in which this member leads. StatusError NotLeader."""
         if self.node.role is not Role.LEADER:
-            raise self.not_leader(self.node.leader)
+            raise self.not_leader()
+        return self.node.term
 
-    def not_leader(self, leader: str) -> StatusError:
-        return not_leader(self.host.name, leader)
+    def check_addressed(self, term: int) -> None:
+        """What changes anything names the leadership that it means. StatusError NotLeader if that is not this member's,
+        and then it never will be: clients know only terms in which somebody has led, and nobody begins to lead in one
+        of those again, no other member and no later boot of the same (term and vote are on its disk)."""
+        if term != self.leads_in():
+            raise self.not_leader()
+
+    def not_leader(self) -> StatusError:
+        return not_leader(self.host.name, self.node.leader, self.node.term)
+
+    def refusal(self, error: NotLeaderError) -> StatusError:
+        """While leadership is handed over, the heir leads in no term yet."""
+        known = error.leader == self.node.leader
+        return not_leader(self.host.name, error.leader, self.node.term if known else 0)
 
     def stir(self) -> None:
         """There is something to do at the end of this turn."""
@@ -215,15 +230,21 @@ class Member:
             self._ask([read for read in reads if not 0 < read.deadline <= now], now)
 
     def _propose(self, proposals: list[Proposal], now: float) -> None:
-        batches = self._waiting.gather(proposals, self.config.batch_operations, now)
+        waiting, term = self._waiting, self.node.term
+        if any([proposal.term != term for proposal in proposals]):  # another leadership has begun meanwhile
+            waiting.refused([proposal for proposal in proposals if proposal.term != term], self.not_leader())
+            proposals = [proposal for proposal in proposals if proposal.term == term]
+        batches = waiting.gather(proposals, self.config.batch_operations, now)
         if not batches:
             return
         try:
             first = self.node.propose([pack(batch.operations) for batch in batches], now)
         except NotLeaderError as error:
-            self._waiting.refused(batches, error.leader)
+            refusal = self.refusal(error)
+            for batch in batches:
+                waiting.refused(batch.owners, refusal)
         else:
-            self._waiting.proposed(first, self.node.term, batches)
+            waiting.proposed(first, term, batches)
 
     def _ask(self, reads: list[Read], now: float) -> None:
         """One read round for all of them."""
@@ -233,8 +254,9 @@ class Member:
         try:
             self.node.read_index(self._context, now)
         except NotLeaderError as error:
+            refusal = self.refusal(error)
             for read in reads:
-                read.refuse(self.not_leader(error.leader))
+                read.refuse(refusal)
             return
         self._waiting.asked(self._context, reads)
 
@@ -322,8 +344,12 @@ class Member:
                 results = apply(batch.operations)
             else:
                 results = apply(unpack(entry.data))
-            if batch is not None:
-                waiting.settle(batch, entry.term, results, self.node.leader)
+            if batch is None:
+                continue
+            if batch.term == entry.term:
+                batch.settle(results)
+            else:
+                batch.refuse(self.not_leader())
         self.applied = committed[-1].index
         self.node.applied(self.applied)
 

@@ -3,6 +3,9 @@
 Must not know what is asked. A read is tried again on other members until its deadline. A write is sent again only after
 an answer that is definite and worth a retry (NotLeader, NoQuorum, TooManyRequests). A write without an answer is never
 sent again: it raises Timeout, indefinite; at the latest after its time, and sooner when another member is seen to lead.
+
+A write names the leadership that it is addressed to, (member, term), and is taken by no other. Whoever has never heard
+of one names term 0, and learns from the refusal; so does whoever names one that is over.
 """
 
 from __future__ import annotations
@@ -75,6 +78,9 @@ class Roster:
         self._commit = 0
         """Of the status that said who the members are: what is committed never goes back."""
         self._leader: Address = ""
+        """Empty while nobody is known to lead, or it has not answered."""
+        self._term = 0
+        """Of the newest leadership that was heard of."""
         self._flying: dict[asyncio.Future[Any], tuple[Address, float]] = {}
         """Writes under way, oldest first: to whom, and since when."""
         self._guarded = False
@@ -88,12 +94,19 @@ class Roster:
         return found
 
     def learn(self, found: MemberStatus) -> None:
-        """Who the members are, as one of them says. Not with the engine `eventual`: whoever goes by its revisions stays
-        with the replicas that he was given."""
+        """Who the members are and who leads, as one of them says. Not with the engine `eventual`: whoever goes by its
+        revisions stays with the replicas that he was given."""
         if found.role == "replica":
             self._look_at = inf
         else:
             self.adopt(found.members, found.commit)
+            if found.leader in self.members:
+                self._leads(found.leader, found.term)
+
+    def _leads(self, leader: Address, term: int) -> None:
+        """Somebody says so. Leaderships older than one that was heard of are over."""
+        if term >= self._term:
+            self._leader, self._term = leader, term
 
     def adopt(self, new: Sequence[Address], commit: int) -> None:
         """These are the members, for somebody who knows what is committed up to there."""
@@ -149,19 +162,22 @@ class Roster:
                 return await self._write(target, kind, body, within)
             return await self._rpc.ask(target, kind, body, min(within, READ_ATTEMPT))
         except StatusError as error:
-            if not self._again(error, target, write):
+            if not self._again(error, target, body, write):
                 raise
             return await self._insist(kind, body, Patience(within, began + within, error), write)
 
     async def _insist(self, kind: str, body: Any, patience: Patience, write: bool) -> Any:
         loop = self._loop
         pause = PAUSE
-        tries = 0
+        tries, term = 0, 0
         while True:
-            tries += 1
-            if tries % len(self.members) == 0:  # all were asked, or two members each think that the other leads
-                await asyncio.sleep(min(pause, max(0.0, patience.deadline - loop.time())))
-                pause = min(2 * pause, LONGEST_PAUSE)
+            if self._leader and self._term > term:
+                term = self._term  # a leadership that has not been tried
+            else:
+                tries += 1
+                if tries % len(self.members) == 0:  # all were asked, or two members each think that the other leads
+                    await asyncio.sleep(min(pause, max(0.0, patience.deadline - loop.time())))
+                    pause = min(2 * pause, LONGEST_PAUSE)
             left = patience.deadline - loop.time()
             if left <= 0:
                 raise patience.given_up(kind)
@@ -171,11 +187,11 @@ class Roster:
                     return await self._write(target, kind, body, left)
                 return await self._rpc.ask(target, kind, body, min(left, READ_ATTEMPT))
             except StatusError as error:
-                if not self._again(error, target, write):
+                if not self._again(error, target, body, write):
                     raise
                 patience.failed(error)
 
-    def _again(self, error: StatusError, target: Address, write: bool) -> bool:
+    def _again(self, error: StatusError, target: Address, body: Any, write: bool) -> bool:
         """May the request be sent once more; and to whom (`_leader`, `_next`)?"""
         timed_out = error.reason == "Timeout"
         if not timed_out and not (error.definite and error.retry):
@@ -183,7 +199,12 @@ class Roster:
         hint = error.details.get("leader")
         if type(hint) is str and hint and hint not in self.members and not timed_out:
             self.members = (*self.members, hint)  # it joined after we were told who the members are
-        self._leader = hint if hint in self.members and hint != target else ""
+        if self._leader == target:
+            self._leader = ""
+        if hint in self.members:
+            term = error.details.get("term", self._term)  # an heir, or the engine raftos: in a term that nobody tells
+            if type(term) is int and (hint != target or (write and term != body[0])):
+                self._leads(hint, term)
         if not self._leader:
             at = self.members.index(target) if target in self.members else -1
             self._next = (at + 1) % len(self.members)
@@ -191,6 +212,7 @@ class Roster:
 
     async def _write(self, target: Address, kind: str, body: Any, within: float) -> Any:
         """One attempt. While no answer comes, look whether somebody else leads: then none will come."""
+        body[0] = term = self._term if target == self._leader else 0
         waiter = self._rpc.ask(target, kind, body, within)
         if not self._guarded:
             self._guard(SUSPICION)
@@ -199,7 +221,7 @@ class Roster:
             answer = await waiter
         finally:
             del self._flying[waiter]
-        self._leader = target
+        self._leads(target, term)
         return answer
 
     def _guard(self, wait: float) -> None:
@@ -232,7 +254,6 @@ class Roster:
             leader = next((a.name for a in answers if a.role == "leader" and a.term == term), "")
             for waiter, target in suspects.items():
                 if leader not in ("", target) and not waiter.done():
-                    self._leader = leader
                     text = f"{target} has not answered a write, and {leader} leads now; it may have happened"
                     waiter.set_exception(StatusError("Timeout", text, {"leader": leader}))
             await asyncio.sleep(PROBE / 2)

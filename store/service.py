@@ -19,6 +19,7 @@ from store.config import Config
 from store.mvcc.rows import PUT
 from store.mvcc.space import compacted_error
 from store.mvcc.watchers import Collected, Watcher, portions
+from store.sessions import Session
 from store.waiting import Operation, Proposal, Read
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ MAX_ANSWER_BYTES = 32 << 20
 """Keys and values of one answer; more must be asked for in pages."""
 MAX_BATCH_BYTES = 8 << 20
 """Keys and values of one watch batch; what is more goes into the next, split between revisions."""
-REMEMBERED = 10_000
-"""Messages that would write, by which second copies are known."""
+
+
+def addressed(body: list[Any], term: int) -> bool:
+    """Does the request mean the leadership of that term? Then it is taken, and by no other one ever."""
+    named: int = body[0]
+    return named == term
 
 
 class Service:
@@ -40,7 +45,9 @@ class Service:
         self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
         self._stream_number = 0
         self._publishing = False
-        self._met: dict[tuple[str, int, int], None] = {}
+        self._term = 0
+        self._met: dict[tuple[str, int], Session] = {}
+        """Messages that were addressed to this member as the leader of `_term`, by sender and boot."""
         member.publish = self.publish
         for kind, (code, check) in commands.CODES.items():
             rpc.serve_batch(kind, self._writer(code, check))
@@ -60,30 +67,27 @@ class Service:
             check = self._check_grant
 
         def write(batch: Batch) -> None:
-            """A second copy of a message is let fall, also of one that was refused: its sender was told that nothing
-            happened, and by now this member may lead. (What was sent anew has another id and the same serial.)"""
-            message = (batch.src, batch.boot, batch.id)
-            met = self._met
-            if message in met:
+            term = self._member.leads_in()
+            if self._is_copy(batch, term):
                 return
-            met[message] = None
-            if len(met) > REMEMBERED:
-                del met[next(iter(met))]
-            self._member.check_leading()
-            head = (code, batch.src)
+            src = batch.src
             limit = self._config.max_request_bytes
             operations: list[Operation] = []
             places: list[int] = []
             for place, body in enumerate(batch.bodies):
                 try:
                     check(body)
-                    size = len(body[1]) + len(body[2]) if code == PUT else weight(body)
+                    if not addressed(body, term):
+                        raise self._member.not_leader()
+                    size = len(body[2]) + len(body[3]) if code == PUT else weight(body)
                     if size > limit:
                         raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
                 except StatusError as error:
                     batch.error(place, error)
                 else:
-                    operations.append([*head, *body])
+                    body[0] = src  # who asks, in the place of the term, which has done its work
+                    body.insert(0, code)
+                    operations.append(body)
                     places.append(place)
             if operations:
                 try:
@@ -93,6 +97,19 @@ class Service:
                         batch.error(place, error)
 
         return write
+
+    def _is_copy(self, batch: Batch, term: int) -> bool:
+        """A second copy of a message is let fall: of one that was refused because there was too much to do, or because
+        leadership was being handed over, its sender was told that nothing happened. (What was sent anew has another id
+        and the same serial.) Messages of earlier leaderships need no memory: they name their term. Whose id is older
+        than the last so many of its sender counts as a copy too; who sent it finds no answer, which is never wrong."""
+        if term != self._term:
+            self._term, self._met = term, {}
+        sender = (batch.src, batch.boot)
+        met = self._met.get(sender)
+        if met is None:
+            met = self._met[sender] = Session(0, set())
+        return not met.first_time(batch.id)
 
     def _check_grant(self, body: Any) -> None:
         commands.check_grant(body, self._config.lease_min_ttl)

@@ -25,9 +25,9 @@ class Answers(Protocol):
 
 class Proposal:
     """Operations of one message on their way into the log, with the place of each in its message. `answers` None: the
-    member's own. `deadline` on the loop's clock, 0: none."""
+    member's own. `deadline` on the loop's clock, 0: none. `term`: of the leadership that took them."""
 
-    __slots__ = ("answers", "deadline", "operations", "places")
+    __slots__ = ("answers", "deadline", "operations", "places", "term")
 
     def __init__(
         self, operations: list[Operation], places: list[int], answers: Answers | None, deadline: float = 0.0
@@ -36,6 +36,7 @@ class Proposal:
         self.places = places
         self.answers = answers
         self.deadline = deadline
+        self.term = 0
 
     def refuse(self, error: StatusError) -> None:
         if self.answers is not None:
@@ -54,9 +55,15 @@ class Proposal:
                 answers.ok(place, result)
 
 
-def not_leader(name: str, leader: str) -> StatusError:
-    text = f"{name} does not lead, {leader} does" if leader else f"{name} knows no leader"
-    return StatusError("NotLeader", text, {"leader": leader} if leader else {})
+def not_leader(name: str, leader: str, term: int) -> StatusError:
+    """`term`: the one in which `leader` is known to lead; 0: in none yet, for leadership is on its way there. What is
+    told here is what clients will name, so no term may be told before somebody has led in it."""
+    if not leader:
+        return StatusError("NotLeader", f"{name} knows no leader")
+    details = {"leader": leader, "term": term} if term else {"leader": leader}
+    if leader == name:
+        return StatusError("NotLeader", f"{name} leads in term {term}, and the request names another", details)
+    return StatusError("NotLeader", f"{name} does not lead, {leader} does", details)
 
 
 @dataclass(slots=True)
@@ -119,11 +126,11 @@ class Waiting:
                 batches.append(Batch(proposal.operations, proposal))
         return batches
 
-    def refused(self, batches: Sequence[Batch], leader: str) -> None:
-        """The node did not take them."""
-        for batch in batches:
-            self.pending -= len(batch.operations)
-            batch.refuse(not_leader(self._name, leader))
+    def refused(self, mine: Sequence[Proposal], error: StatusError) -> None:
+        """They did not get into the log."""
+        for proposal in mine:
+            self.pending -= len(proposal.operations)
+            proposal.refuse(error)
 
     def proposed(self, first: int, term: int, batches: Sequence[Batch]) -> None:
         """They are in the log, from index `first` on."""
@@ -134,19 +141,12 @@ class Waiting:
             self._batches[index] = batch
 
     def take(self, index: int) -> Batch | None:
-        """What waited for that entry, which is committed now: settle it."""
+        """What waited for that entry, which is committed now: settle it; or refuse it, if the entry's term is another
+        than the batch's, for then it is certain that the batch never will be."""
         batch = self._batches.pop(index, None) if self._batches else None
         if batch is not None:
             self.pending -= len(batch.operations)
         return batch
-
-    def settle(self, batch: Batch, term: int, results: list[Any], leader: str) -> None:
-        """`term` is the entry's. If it is another leader's, it is committed in the batch's place, so it is certain
-        that the batch never will be."""
-        if batch.term == term:
-            batch.settle(results)
-        else:
-            batch.refuse(not_leader(self._name, leader))
 
     def installed(self, index: int) -> None:
         """A snapshot took the place of the entries up to there."""

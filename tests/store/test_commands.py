@@ -13,6 +13,7 @@ from cluster.errors import StatusError
 from cluster.wire import pack, unpack
 from store import commands
 from store.machine import Machine
+from store.mvcc.rows import op_row
 from store.mvcc.values import Compare, Delete, Put, Range, Txn
 from tests.store.mvcc.playing import outcome
 from tests.store.mvcc.strategies import KEYS, TXNS, puts, ranges
@@ -61,7 +62,7 @@ def test_ranges_survive_the_wire(query: Range, read: str) -> None:
 @settings(max_examples=100)
 @given(puts())
 def test_puts_survive_the_wire(put: Put) -> None:
-    CHECKS["store.put"](wire(commands.put_request(3, put)))
+    CHECKS["store.put"](wire(commands.put_request(3, *op_row(put)[1:])))
 
 
 @given(KEYS)
@@ -71,8 +72,8 @@ def test_watches_survive_the_wire(key: bytes) -> None:
 
 
 GOOD: dict[str, list[Any]] = {
-    "store.put": [1, b"k", b"v", 0, 0],
-    "store.delete": [1, b"k", b"z", False],
+    "store.put": [0, 1, b"k", b"v", 0, 0],
+    "store.delete": [0, 1, b"k", b"z", False],
     "store.txn": wire(
         commands.txn_request(
             1,
@@ -81,10 +82,10 @@ GOOD: dict[str, list[Any]] = {
             [Range(b"k"), Range(b"k", order="desc")],
         )
     ),
-    "store.compact": [1, 2],
-    "store.lease.grant": [1, 0, 10],
-    "store.lease.revoke": [1, 5],
-    "store.alarm": [1, "clear", "NOSPACE"],
+    "store.compact": [0, 1, 2],
+    "store.lease.grant": [0, 1, 0, 10],
+    "store.lease.revoke": [0, 1, 5],
+    "store.alarm": [0, 1, "clear", "NOSPACE"],
     "store.range": ["linearizable", b"k", b"z", 0, 0, 0, "asc", "mod", 0, 0, 0, 0],
     "store.watch": [b"k", None, 0, False, False],
     "store.hash": [0],
@@ -119,38 +120,44 @@ def test_one_wrong_field_is_refused_by_name(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "words"),
     [
-        ("store.put", [1, b"", b"v", 0, 0], "store.put: the key is empty"),
-        ("store.put", [1, b"k", "v", 0, 0], "store.put: value is str, not bytes"),
-        ("store.put", [True, b"k", b"v", 0, 0], "store.put: serial is bool, not int"),
-        ("store.put", [1, b"k", b"v", -1, 0], "store.put: lease is negative"),
-        ("store.put", [1, b"k", b"v", 0, 8], "there is no flag 8"),
-        ("store.put", [1, b"k", b"v", 0, 2], "value is provided"),
-        ("store.put", [1, b"k", b"", 3, 4], "lease is provided"),
-        ("store.delete", [1, b"", None, False], "the key is empty"),
-        ("store.delete", [1, b"k", b"", False], "the end is empty"),
+        ("store.put", [0, 1, b"", b"v", 0, 0], "store.put: the key is empty"),
+        ("store.put", [0, 1, b"k", "v", 0, 0], "store.put: value is str, not bytes"),
+        ("store.put", [0, True, b"k", b"v", 0, 0], "store.put: serial is bool, not int"),
+        ("store.put", [0, 1, b"k", b"v", -1, 0], "store.put: lease is negative"),
+        ("store.put", [-1, 1, b"k", b"v", 0, 0], "store.put: term is negative"),
+        ("store.put", [1, b"k", b"v", 0, 0], "store.put is an array of 6: term, serial, key, value, lease, flags"),
+        ("store.put", [0, 1, b"k", b"v", 0, 8], "there is no flag 8"),
+        ("store.put", [0, 1, b"k", b"v", 0, 2], "value is provided"),
+        ("store.put", [0, 1, b"k", b"", 3, 4], "lease is provided"),
+        ("store.delete", [0, 1, b"", None, False], "the key is empty"),
+        ("store.delete", [0, 1, b"k", b"", False], "the end is empty"),
         ("store.range", ["eventually", b"k", None, 0, 0, 0], "unknown read mode 'eventually'"),
         ("store.range", ["lease", b"k", None, 0, 4, 0], "there is no flag 4"),
         ("store.range", ["lease", b"k", None, 0, 0, 0, "up", "key", 0, 0, 0, 0], "unknown order 'up'"),
         ("store.range", ["lease", b"k", None, 0, 0, 0, "asc", "size", 0, 0, 0, 0], "unknown sort target 'size'"),
-        ("store.txn", [1, [[b"k", "mod", "=", 0]], [], []], "store.txn[0], a compare is an array of 5"),
-        ("store.txn", [1, [[b"k", "size", "=", 0, None]], [], []], "unknown comparison 'size'"),
-        ("store.txn", [1, [[b"k", "mod", "~", 0, None]], [], []], "unknown comparison 'mod' '~'"),
-        ("store.txn", [1, [[b"k", "mod", "=", b"0", None]], [], []], "compared with a bytes"),
-        ("store.txn", [1, [[b"k", "value", "=", 0, None]], [], []], "compared with a int"),
-        ("store.txn", [1, [[b"", "mod", "=", 0, None]], [], []], "empty in a comparison"),
-        ("store.txn", [1, [], [[2, b"k"]], []], "success[0], a range is an array of"),
-        ("store.txn", [1, [], [], [[0, b"k", b"", 0, 0], [1, b"k", None, 1]]], "failure[1], a delete: prev is int"),
-        ("store.txn", [1, [], [[9, b"k"]], []], "success[0]: an operation is"),
-        ("store.txn", [1, [], [7], []], "success[0]: an operation is"),
-        ("store.txn", [1, [], [[3, [], [[0, b"k", 1, 0, 0]], []]], []], "success[0].success[0], a put: value is int"),
-        ("store.txn", [1, [], [[0, b"k", b"", 0, 0], [0, b"k", b"", 0, 0]], []], "put twice"),
-        ("store.txn", [1, [], [[0, b"k", b"", 0, 0]] * 1025, []], "1025 operations are over the limit of 1024"),
-        ("store.txn", [1, [[b"k", "mod", "=", 0, None]] * 1025, [], []], "1025 compares are over the limit"),
-        ("store.txn", [1, [], [[3, [], [], []]] * 65, []], "65 nested transactions are over the limit of 64"),
-        ("store.lease.grant", [1, 0, 0], "a time to live is 1 to"),
-        ("store.lease.grant", [1, 0, 9_000_000_001], "a time to live is 1 to"),
-        ("store.alarm", [1, "ring", "NOSPACE"], "unknown action 'ring'"),
-        ("store.alarm", [1, "raise", "FIRE"], "unknown alarm 'FIRE'"),
+        ("store.txn", [0, 1, [[b"k", "mod", "=", 0]], [], []], "store.txn[0], a compare is an array of 5"),
+        ("store.txn", [0, 1, [[b"k", "size", "=", 0, None]], [], []], "unknown comparison 'size'"),
+        ("store.txn", [0, 1, [[b"k", "mod", "~", 0, None]], [], []], "unknown comparison 'mod' '~'"),
+        ("store.txn", [0, 1, [[b"k", "mod", "=", b"0", None]], [], []], "compared with a bytes"),
+        ("store.txn", [0, 1, [[b"k", "value", "=", 0, None]], [], []], "compared with a int"),
+        ("store.txn", [0, 1, [[b"", "mod", "=", 0, None]], [], []], "empty in a comparison"),
+        ("store.txn", [0, 1, [], [[2, b"k"]], []], "success[0], a range is an array of"),
+        ("store.txn", [0, 1, [], [], [[0, b"k", b"", 0, 0], [1, b"k", None, 1]]], "failure[1], a delete: prev is int"),
+        ("store.txn", [0, 1, [], [[9, b"k"]], []], "success[0]: an operation is"),
+        ("store.txn", [0, 1, [], [7], []], "success[0]: an operation is"),
+        (
+            "store.txn",
+            [0, 1, [], [[3, [], [[0, b"k", 1, 0, 0]], []]], []],
+            "success[0].success[0], a put: value is int",
+        ),
+        ("store.txn", [0, 1, [], [[0, b"k", b"", 0, 0], [0, b"k", b"", 0, 0]], []], "put twice"),
+        ("store.txn", [0, 1, [], [[0, b"k", b"", 0, 0]] * 1025, []], "1025 operations are over the limit of 1024"),
+        ("store.txn", [0, 1, [[b"k", "mod", "=", 0, None]] * 1025, [], []], "1025 compares are over the limit"),
+        ("store.txn", [0, 1, [], [[3, [], [], []]] * 65, []], "65 nested transactions are over the limit of 64"),
+        ("store.lease.grant", [0, 1, 0, 0], "a time to live is 1 to"),
+        ("store.lease.grant", [0, 1, 0, 9_000_000_001], "a time to live is 1 to"),
+        ("store.alarm", [0, 1, "ring", "NOSPACE"], "unknown action 'ring'"),
+        ("store.alarm", [0, 1, "raise", "FIRE"], "unknown alarm 'FIRE'"),
         ("store.watch", [b"", None, 0, False, False], "the key is empty"),
     ],
 )
@@ -162,16 +169,16 @@ def test_nesting_has_a_limit() -> None:
     def nested(depth: int) -> list[Any]:
         return [3, [], [nested(depth - 1)] if depth else [], []]
 
-    commands.check_txn([1, [], [nested(commands.MAX_NESTING - 1)], []])
-    assert "nest deeper than 8" in refusal("store.txn", [1, [], [nested(commands.MAX_NESTING)], []])
+    commands.check_txn([0, 1, [], [nested(commands.MAX_NESTING - 1)], []])
+    assert "nest deeper than 8" in refusal("store.txn", [0, 1, [], [nested(commands.MAX_NESTING)], []])
 
 
 def test_the_leaders_minimum_becomes_what_the_log_says() -> None:
-    body = [1, 0, 2]
+    body = [0, 1, 0, 2]
     commands.check_grant(body, 5)
-    assert body == [1, 0, 5]
+    assert body == [0, 1, 0, 5]
     commands.check_grant(body, 3)
-    assert body == [1, 0, 5]
+    assert body == [0, 1, 0, 5]
 
 
 BODIES: st.SearchStrategy[Any] = st.recursive(
@@ -198,6 +205,6 @@ def test_what_is_let_through_can_be_applied(kind: str, junk: Any, place: list[in
         return
     machine = Machine()
     if kind in commands.CODES:
-        assert len(machine.apply([[commands.CODES[kind][0], "client", *body]])) == 1
+        assert len(machine.apply([[commands.CODES[kind][0], "client", *body[1:]]])) == 1
     elif kind == "store.range" and not body[5]:
         machine.range(body)

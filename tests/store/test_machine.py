@@ -14,7 +14,7 @@ from cluster.wire import pack, unpack
 from store import commands, state
 from store.commands import ALARM, CODES, COMPACT, GRANT, NOSPACE, REVOKE
 from store.machine import PAGE, Machine
-from store.mvcc.rows import DELETE, PREV, PUT, TXN
+from store.mvcc.rows import DELETE, IGNORE_VALUE, PREV, PUT, TXN
 from store.mvcc.values import (
     FOREVER,
     Compare,
@@ -38,11 +38,11 @@ def operation(kind: str, body: Any, src: str = "client") -> list[Any]:
     code, check = CODES[kind]
     received = unpack(pack(body))
     check(received)
-    return [code, src, *received]
+    return [code, src, *received[1:]]
 
 
 def put(serial: int, value: bytes = b"1", key: bytes = b"k", lease: int = 0) -> list[Any]:
-    return operation("store.put", commands.put_request(serial, Put(key, value, lease=lease)))
+    return operation("store.put", commands.put_request(serial, key, value, lease))
 
 
 def reason(result: Any) -> Any:
@@ -72,7 +72,7 @@ OPERATIONS = st.lists(
 def operation_of(serial: int, what: tuple[str, Any]) -> list[Any]:
     kind, args = what
     if kind == "txn":
-        return [TXN, "client", *unpack(pack(commands.txn_request(serial, *args[1:])))]
+        return [TXN, "client", *unpack(pack(commands.txn_request(serial, *args[1:])))[1:]]
     if kind == "grant":
         return [GRANT, "client", serial, args, 10]
     if kind == "revoke":
@@ -170,12 +170,12 @@ def answer(machine: Machine, kind: str, body: Any) -> Any:
 def test_answers_survive_the_wire() -> None:
     machine = Machine()
     first = KeyValue(b"a", b"1", 2, 2, 1)
-    assert commands.put_result(answer(machine, "store.put", commands.put_request(1, Put(b"a", b"1")))) == TxnResult(
+    assert commands.put_result(answer(machine, "store.put", commands.put_request(1, b"a", b"1"))) == TxnResult(
         2, True, (PutResult(None),)
     )
-    body = answer(machine, "store.put", commands.put_request(2, Put(b"a", b"2", prev=True)))
+    body = answer(machine, "store.put", commands.put_request(2, b"a", b"2", 0, PREV))
     assert commands.put_result(body) == TxnResult(3, True, (PutResult(first),))
-    body = answer(machine, "store.put", commands.put_request(3, Put(b"b", b"", prev=True)))
+    body = answer(machine, "store.put", commands.put_request(3, b"b", b"", 0, PREV))
     assert commands.put_result(body) == TxnResult(4, True, (PutResult(None),))
     ops: list[Op] = [Put(b"c", b"", True), Range(b"a", b"z", 1), Delete(b"x", b"z", True)]
     result = commands.txn_result(
@@ -192,11 +192,11 @@ def test_answers_survive_the_wire() -> None:
 
 def test_leases_by_operation() -> None:
     machine = Machine()
-    assert answer(machine, "store.lease.grant", [1, 0, 10]) == [1, 10]
+    assert answer(machine, "store.lease.grant", [0, 1, 0, 10]) == [1, 10]
     machine.apply([put(2, lease=1), put(3, key=b"l", lease=1)])
     assert list(machine.leases.get(1).keys) == [b"k", b"l"]
-    assert answer(machine, "store.lease.revoke", [4, 1]) == [4, 2]
-    assert answer(machine, "store.lease.revoke", [5, 1])["reason"] == "NotFound"
+    assert answer(machine, "store.lease.revoke", [0, 4, 1]) == [4, 2]
+    assert answer(machine, "store.lease.revoke", [0, 5, 1])["reason"] == "NotFound"
     assert machine.leases.take_changes() == [(1, 0)]
     assert machine.apply([commands.own_revoke(7)])[0].reason == "NotFound"
 
@@ -204,12 +204,12 @@ def test_leases_by_operation() -> None:
 def test_a_put_that_keeps_its_value_by_operation() -> None:
     machine = Machine()
     machine.apply([put(1, b"v")])
-    request = commands.put_request(2, Put(b"k", b"", prev=True, ignore_value=True))
+    request = commands.put_request(2, b"k", b"", 0, PREV | IGNORE_VALUE)
     assert commands.put_result(answer(machine, "store.put", request)).responses == (
         PutResult(KeyValue(b"k", b"v", 2, 2, 1)),
     )
     assert machine.space.get(b"k") == KeyValue(b"k", b"v", 2, 3, 2)
-    missing = commands.put_request(3, Put(b"x", b"", ignore_value=True))
+    missing = commands.put_request(3, b"x", b"", 0, IGNORE_VALUE)
     assert answer(machine, "store.put", missing)["reason"] == "NotFound"
 
 

@@ -20,15 +20,15 @@ from tests.store.workload import agree, leader, members, start
 KINDS = (*commands.CODES, "store.range", "store.hash", "store.watch", "store.lease.ttl", "store.lease.keepalive")
 GOOD: dict[str, Any] = {
     "store.range": commands.range_request(Range(b"k", b"z"), 0, "linearizable"),
-    "store.put": commands.put_request(1 << 40, Put(b"k", b"")),
+    "store.put": commands.put_request(1 << 40, b"k", b""),
     "store.delete": commands.delete_request(1 << 40, b"k", b"z", False),
     "store.txn": commands.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
-    "store.compact": (1 << 41, 1),
-    "store.lease.grant": (1 << 41, 0, 10),
-    "store.lease.revoke": (1 << 41, 1),
+    "store.compact": (0, 1 << 41, 1),
+    "store.lease.grant": (0, 1 << 41, 0, 10),
+    "store.lease.revoke": (0, 1 << 41, 1),
     "store.lease.ttl": (1, True),
     "store.lease.keepalive": (1,),
-    "store.alarm": (1 << 41, "list", "NOSPACE"),
+    "store.alarm": (0, 1 << 41, "list", "NOSPACE"),
     "store.hash": (0,),
     "store.watch": (b"k", None, 0, False, False),
 }

@@ -294,8 +294,9 @@ def test_followers_name_the_leader() -> None:
         first = await leader(store)
         follower = next(name for name in names if name != first)
         error = await refused(store.range(b"k", member=follower))
-        assert (error.reason, error.definite, error.details) == ("NotLeader", True, {"leader": first})
         status = await store.status(follower)
+        assert (error.reason, error.definite) == ("NotLeader", True)
+        assert error.details == {"leader": first, "term": status.term}
         assert (status.role, status.leader, status.members, status.revision) == ("follower", first, names, 2)
 
     play(scenario)
@@ -309,8 +310,9 @@ def test_a_proposal_that_another_leader_overwrote_certainly_did_not_happen() -> 
         await store.put(b"k", b"1")
         old = await leader(store)
         others = tuple(name for name in names if name != old)
+        term = (await store.status(old)).term
         await world.fault(Partition(src=(old,), dst=(*others, "seat"), id="cut"))
-        body = commands.txn_request(rpc.serial(), (), (Put(b"k", b"overwritten"),), ())
+        body = commands.addressed(term, commands.txn_request(rpc.serial(), (), (Put(b"k", b"overwritten"),), ()))
         waiting = asyncio.ensure_future(rpc.call(old, "store.txn", body, timeout=5.0))
         while await refused_or(store.put(b"k", b"2")):
             pass
@@ -351,7 +353,8 @@ def test_the_late_copy_of_a_refused_write_does_not_happen() -> None:
         await world.fault(Partition(src=(behind,), dst=(old, heir), id="cut"))
         await store.put(b"k", b"2")
         await world.fault(Duplicate(src=("twice",), kinds=("store.txn",), probability=1.0, spread=8.0, id="twice"))
-        body = commands.txn_request(rpc.serial(), (), (Put(b"k", b"refused"),), ())
+        term = (await store.status(old)).term
+        body = commands.addressed(term, commands.txn_request(rpc.serial(), (), (Put(b"k", b"refused"),), ()))
         assert (await refused(rpc.call(heir, "store.txn", body, timeout=0.5))).reason == "NotLeader"
         await world.crash(old)
         await world.heal("cut")
@@ -380,7 +383,9 @@ def test_too_much_is_refused() -> None:
         first = await leader(store)
         rpc = Rpc(await world.join("pusher", "desk"))
         await world.fault(Delay(kinds=("raft.append-reply",), seconds=0.15))
-        bodies = [commands.txn_request(rpc.serial(), (), (Put(b"k", b"%d" % i),), ()) for i in range(8)]
+        term = (await store.status(first)).term
+        requests = [commands.txn_request(rpc.serial(), (), (Put(b"k", b"%d" % i),), ()) for i in range(8)]
+        bodies = [commands.addressed(term, request) for request in requests]
         calls = [asyncio.ensure_future(rpc.call(first, "store.txn", body, timeout=2.0)) for body in bodies]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, StatusError)]

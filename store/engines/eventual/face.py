@@ -1,7 +1,8 @@
 """A replica's rpc face, the same as a raft member's: range, txn, compact, watch, status, hash; and `store.conflicts`.
 
 Must not change the replica itself: what changes anything is handed to the member. Every read mode is answered from
-this replica's own state, however old; `store.status` says so by its role, "replica".
+this replica's own state, however old; `store.status` says so by its role, "replica". Nobody leads, so the term that a
+write names is not looked at.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from store.mvcc.rows import DELETE, PUT
 from store.mvcc.space import compacted_error
 from store.mvcc.values import TxnResult
 from store.mvcc.watchers import Collected, Watcher, portions
-from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES, REMEMBERED
+from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from store.engines.eventual.member import Member
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 ROLE = "replica"
 MAX_NAMED = 10_000
 """Conflicts in one answer."""
+REMEMBERED = 10_000
+"""Messages that would write, by which second copies are known."""
 
 
 class Face:

@@ -1,7 +1,7 @@
 """The store's rpc face on a raftos node: range, txn, watch, status and hash; compaction is refused, for it has none.
 
 Must not write but through raftos's own `execute_command`, and must not make it look better than it is: requests are
-neither queued nor tried again here.
+neither queued nor tried again here. The term that a write names is not looked at: its own log says who leads.
 """
 
 from __future__ import annotations

@@ -59,20 +59,20 @@ def space_of(content: Content, revision: int) -> Space:
 
 def put(content: Content, body: Sequence[Any], now: int, next: int) -> Command:
     """Of a checked store.put, as it would be at revision `next`. StatusError as `transactions.run`."""
-    row = (PUT, *body[1:])
+    row = (PUT, *body[2:])
     writes, revision, _, ((_, prev),) = _run(content, ((), (row,), ()), now, next)
     return Command(writes, (revision, prev) if row[4] & PREV else revision)
 
 
 def delete(content: Content, body: Sequence[Any], now: int, next: int) -> Command:
     """Of a checked store.delete."""
-    writes, revision, _, ((_, count, gone),) = _run(content, ((), ((DELETE, *body[1:]),), ()), now, next)
+    writes, revision, _, ((_, count, gone),) = _run(content, ((), ((DELETE, *body[2:]),), ()), now, next)
     return Command(writes, (revision, count, gone))
 
 
 def txn(content: Content, body: Sequence[Any], now: int, next: int) -> Command:
     """Of a checked store.txn."""
-    writes, *answer = _run(content, (body[1], body[2], body[3]), now, next)
+    writes, *answer = _run(content, (body[2], body[3], body[4]), now, next)
     return Command(writes, answer)
 
 

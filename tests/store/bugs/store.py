@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from cluster.world.sim.disk import SimDisk
-from store import wal
+from store import service, wal
 from store.machine import Machine
 from store.member import Member
 from store.mvcc.lessor import Lessor
@@ -22,7 +22,7 @@ from store.segments import Segments
 from store.sessions import Session, Sessions
 from store.storage import Storage
 from store.upkeep import Upkeep
-from store.waiting import Batch, Waiting
+from store.waiting import Batch, Waiting, not_leader
 from tests.store.raft.bugs import Bug, Patch
 
 PLANTED: dict[str, Bug] = {}
@@ -113,7 +113,7 @@ def snapshot_of_later_state(patch: Patch) -> None:
 @planted("leader-reads-its-state", "a leader must not answer reads from its state without asking anybody", "6.4")
 def leader_reads_its_state(patch: Patch) -> None:
     def read(member: Member, read: Any) -> None:
-        member.check_leading()
+        member.leads_in()
         read.serve()
 
     patch.setattr(Member, "read", read)
@@ -240,6 +240,12 @@ def lost_leadership_refuses(patch: Patch) -> None:
         for index in sorted(member._waiting._batches):
             batch = member._waiting.take(index)
             assert batch is not None
-            batch.refuse(member.not_leader(""))
+            batch.refuse(not_leader(member.host.name, "", 0))
 
     patch.setattr(Upkeep, "role_changed", role_changed)
+
+
+@planted("any-term-taken", "a leader takes no write that is addressed to another leadership", "docs/decisions.md")
+def any_term_taken(patch: Patch) -> None:
+    """So the copy of a write that was refused for certain happens once its member leads."""
+    patch.setattr(service, "addressed", lambda body, term: True)

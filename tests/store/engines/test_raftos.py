@@ -261,7 +261,7 @@ def test_an_old_leader_does_not_answer_reads_is_broken() -> None:
         await world.fault(Partition(src=(led,), dst=others, kinds=cut))
         new = await leader(store, but=led)
         rpc = Rpc(await world.join("there", "desk"))
-        await rpc.call(new, "store.put", put_request(rpc.serial(), Put(b"k", b"2")), timeout=3.0)
+        await rpc.call(new, "store.put", put_request(rpc.serial(), b"k", b"2"), timeout=3.0)
         assert (await store.status(led)).role == "leader"
         assert (await store.range(b"k", member=led)).kvs[0].value == b"1"
 
