@@ -12,10 +12,12 @@ from random import Random
 from typing import Any
 
 from cluster.wire import MAX_FRAME, pack, unpack
+from cluster.world.apifaults import ApiRules
 from cluster.world.diskfaults import DiskRules
-from cluster.world.faults import Link, RuleSet
+from cluster.world.faults import Link
 from cluster.world.host import Address, Envelope, Host, Receiver
 from cluster.world.journal import DELIVER, DROP, SEND, Digest, Record
+from cluster.world.ruleset import RuleSet
 from cluster.world.sim.disk import Platter, SimDisk
 from cluster.world.sim.loop import Owner, SimLoop
 
@@ -50,13 +52,14 @@ Letter = tuple[Any, ...]
 class Boot(Owner):
     """One incarnation: the owner of its callbacks."""
 
-    __slots__ = ("early", "ids", "lamport", "number", "receiver")
+    __slots__ = ("disk", "early", "ids", "lamport", "number", "receiver")
 
     def __init__(self, name: str, number: int, rate: float = 1.0) -> None:
         super().__init__(name, rate)
         self.number = number
         self.receiver: Receiver | None = None
         self.early: list[Envelope] = []
+        self.disk: SimDisk | None = None
         self.lamport = 0
         self.ids = number << 32
 
@@ -92,9 +95,10 @@ class Wire:
 class Switchboard:
     """Routes messages between places under the rules; keeps the journal."""
 
-    def __init__(self, loop: SimLoop, dice: Random, *, keep: bool) -> None:
+    def __init__(self, loop: SimLoop, seed: int, *, keep: bool) -> None:
         self.loop = loop
-        self.dice = dice
+        self.seed = seed
+        self.dice = Random(f"{seed}/network")
         self.rules = RuleSet()
         self.places: dict[Address, Place] = {}
         self.latency = (0.0002, 0.001)
@@ -103,6 +107,8 @@ class Switchboard:
         """Letters in flight belong to the network, not to their sender: its crash does not take them back."""
         self.records: list[Record] = []
         self.delivered = 0
+        self.kill: Callable[[Place, str], None] = lambda place, rule: None
+        """Called when a rule says that a sender is dead now."""
         self._keep = keep
         self._digest = Digest()
         self._batch: list[Record] = []
@@ -159,12 +165,13 @@ class Switchboard:
         verdict = self.rules.verdict(link, kind, len(data), now, self.dice)
         if not verdict.deliveries:
             self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, verdict.rule))
-            return id
         for delay in verdict.deliveries:
             when = now + delay + self._travel(src, place)
             if not delay:
                 found.last = when = max(when, found.last)
             self.loop.call_at(when, self._arrive, letter, context=self.network)
+        if verdict.kill:
+            self.kill(src, verdict.kill)
         return id
 
     def _travel(self, src: Place, dst: Place) -> float:
@@ -191,7 +198,7 @@ class Switchboard:
                 self._lost(place, link, kind, id, "queue is full")
             return
         if self.rules.rules:
-            rule = self.rules.cut(link, kind, self.loop._now)
+            rule = self.rules.cut(link, kind, self.loop._now, count=True)
             if rule:
                 self._lost(place, link, kind, id, rule)
                 return
@@ -285,7 +292,8 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
     def note(event: str, data: Mapping[str, Any]) -> None:
         board.note(place, boot, event, data)
 
-    harms = DiskRules(board.rules, place.name, place.machine.name, board.true_time, place.platter.rng)
+    mine = (board.rules, place.name, place.machine.name, board.true_time)
+    boot.disk = SimDisk(place.platter, DiskRules(*mine, place.platter.rng))
     return Host(
         name=place.name,
         machine=place.machine.name,
@@ -293,7 +301,8 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
         clock=SimClock(board.loop, place.machine),
         rng=rng,
         bus=SimBus(board, place, boot, run_as),
-        disk=SimDisk(place.platter, harms),
+        disk=boot.disk,
         links=SimLinks(board, place, run_as),
         note=note,
+        faults=ApiRules(*mine, Random(f"{board.seed}/faults/{place.name}/{boot.number}")),
     )

@@ -30,13 +30,15 @@ class Livelock(RuntimeError):
 
 
 class Owner:
-    """Whose turn it is. `parked` is a list while the owner is paused, else None. `rate`: its clock's, of true time."""
+    """Whose turn it is. `parked` is a list while the owner is paused, else None. Its clock shows `offset` and `rate`
+    times true time."""
 
-    __slots__ = ("dead", "name", "parked", "rate")
+    __slots__ = ("dead", "name", "offset", "parked", "rate")
 
     def __init__(self, name: str, rate: float = 1.0) -> None:
         self.name = name
         self.rate = rate
+        self.offset = 0.0
         self.dead = False
         self.parked: list[SimHandle] | None = None
 
@@ -67,6 +69,26 @@ class SimHandle:
 
     def when(self) -> float:
         return self._when
+
+
+def _reached(owner: Owner, local: float) -> float:
+    """True time at which its clock has reached `local`."""
+    when = (local - owner.offset) / owner.rate
+    while owner.offset + when * owner.rate < local:
+        when = nextafter(when, inf)
+    return when
+
+
+def set_rate(loop: SimLoop, owner: Owner, rate: float) -> None:
+    """Its clock goes on from where it is, so many times as fast; what it waits for comes accordingly."""
+    old_rate, old_offset = owner.rate, owner.offset
+    owner.rate, owner.offset = rate, old_offset + loop._now * (old_rate - rate)
+    for at, (when, tie, handle) in enumerate(loop._heap):
+        if handle.owner is owner:
+            when = max(loop._now, _reached(owner, old_offset + when * old_rate))
+            handle._when = when
+            loop._heap[at] = (when, tie, handle)
+    heapq.heapify(loop._heap)
 
 
 class SimTask(asyncio.Task[Any]):
@@ -108,7 +130,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         """As the clock of whose turn it is shows it; outside of every host: true time."""
         owner = OWNER.get()
-        return self._now if owner is None or owner.rate == 1.0 else self._now * owner.rate
+        if owner is None or (owner.rate == 1.0 and not owner.offset):
+            return self._now
+        return owner.offset + self._now * owner.rate
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         handle = SimHandle(callback, args, context, self._now)
@@ -118,18 +142,18 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         """On the clock of the callback's owner."""
         handle = SimHandle(callback, args, context, 0.0)
-        return self._set(handle, self._now * (1.0 if handle.owner is None else handle.owner.rate) + delay)
+        owner = handle.owner
+        now = self._now if owner is None else owner.offset + self._now * owner.rate
+        return self._set(handle, now + delay)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         return self._set(SimHandle(callback, args, context, when), when)
 
     def _set(self, handle: SimHandle, when: float) -> SimHandle:
         """`when` on the clock of the handle's owner, which must have reached it when the callback runs."""
-        if handle.owner is not None and handle.owner.rate != 1.0:
-            rate, local = handle.owner.rate, when
-            when = local / rate
-            while when * rate < local:
-                when = nextafter(when, inf)
+        owner = handle.owner
+        if owner is not None and (owner.rate != 1.0 or owner.offset):
+            when = _reached(owner, when)
         handle._when = when
         self._tie += 1
         heapq.heappush(self._heap, (when, self._tie, handle))

@@ -12,21 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import replace
 from random import Random
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cluster.errors import InvariantViolation, UsageError
 from cluster.world.faults import Rule
 from cluster.world.host import Address, Component, Host
 from cluster.world.journal import Record
-from cluster.world.scenario import Spec, resolve
+from cluster.world.ruleset import Count
+from cluster.world.scenario import Spec, Standing, resolve
 from cluster.world.sim.disk import Platter
 from cluster.world.sim.host import Boot, Machine, Place, Switchboard, make_host
-from cluster.world.sim.loop import OWNER, SimLoop, SimTask
+from cluster.world.sim.loop import OWNER, SimLoop, SimTask, set_rate
 
 T = TypeVar("T")
 
@@ -37,7 +38,8 @@ class SimWorld:
         that ends with an exception (a full disk, say) is noted as `exit` and does not fail the run."""
         self.seed = seed
         self.loop = SimLoop()  # type: ignore[abstract]  # what it leaves out (sockets, threads) must not be used
-        self.board = Switchboard(self.loop, Random(f"{seed}/network"), keep=keep_records)
+        self.board = Switchboard(self.loop, seed, keep=keep_records)
+        self.board.kill = self._killed_by
         self.tolerate_exits = tolerate_exits
         self.exits: dict[Address, BaseException] = {}
         self._machines: dict[str, Machine] = {}
@@ -46,6 +48,7 @@ class SimWorld:
         self._boots: dict[Address, int] = {}
         """Of hosts that were removed: a later one of that name counts on, as in the other world."""
         self._rule_number = 0
+        self._ends: dict[Address, asyncio.Future[None]] = {}
 
     def __enter__(self) -> SimWorld:
         return self
@@ -91,6 +94,15 @@ class SimWorld:
     def running(self, name: Address) -> bool:
         return self._place(name).boot is not None
 
+    async def census(self) -> Mapping[Address, Standing]:
+        return {name: _standing(self._place(name)) for name in self.hosts()}
+
+    async def evidence(self) -> Mapping[str, Sequence[Count]]:
+        return self.board.rules.counts()
+
+    async def journal(self) -> Sequence[Record]:
+        return self.board.records
+
     def platter(self, name: Address) -> Platter:
         return self._place(name).platter
 
@@ -107,14 +119,21 @@ class SimWorld:
         self._components[name] = component
         self._boot(name)
 
-    async def crash(self, name: Address) -> None:
+    async def crash(self, name: Address, *, lose_unsynced: bool = False) -> None:
         place = self._place(name)
         if place.boot is not None:
-            self._kill(place, "crash")
+            self._kill(place, "crash", lose_all=lose_unsynced)
 
-    async def restart(self, name: Address) -> None:
+    async def restart(self, name: Address, *, wipe: bool = False) -> None:
         await self.crash(name)
+        if wipe:
+            self._place(name).platter.files.clear()
         self._boot(name)
+
+    async def ended(self, name: Address) -> None:
+        if self._place(name).boot is not None:
+            end = self._ends.setdefault(name, self.loop.create_future())
+            await asyncio.shield(end)
 
     async def remove(self, name: Address) -> None:
         await self.crash(name)
@@ -142,9 +161,11 @@ class SimWorld:
         m.offset, m.rate, m.since = offset, rate, self.time()
 
     async def drift(self, machine: str, rate: float) -> None:
-        """Hosts that boot there from now on live `rate` times as fast: their loop's time and all that they wait for.
-        (`skew` is about the wall clock, which nobody measures with.)"""
+        """Also of hosts that boot there later."""
         self._machine(machine).drift = rate
+        for place in self.board.places.values():
+            if place.machine.name == machine and place.boot is not None and not place.seat:
+                set_rate(self.loop, place.boot, rate)
 
     async def poweroff(self, machine: str) -> None:
         for name in self._on(machine):
@@ -238,19 +259,38 @@ class SimWorld:
             await self._components[place.name](host)
         except Exception as failure:
             error = failure
+            if boot.dead:
+                return  # killed in the middle of a turn: what came of the rest of it means nothing
             self.exits[place.name] = failure
         self.board.note(place, boot, "exit", {"error": repr(error) if error else ""})
         self._kill(place, "")
         if isinstance(error, InvariantViolation) or (error is not None and not self.tolerate_exits):
             self.loop.failure = self.loop.failure or error
 
-    def _kill(self, place: Place, event: str) -> None:
+    def _killed_by(self, place: Place, rule: str) -> None:
+        """In the middle of a turn of its own: what that turn still does reaches nobody."""
+        if place.boot is not None and not place.seat:
+            self._kill(place, "crash", rule=rule)
+
+    def _kill(self, place: Place, event: str, *, lose_all: bool = False, rule: str = "") -> None:
         boot = place.boot
         assert boot is not None
         if event:
-            self.board.note(place, boot, event, {})
+            self.board.note(place, boot, event, {"rule": rule} if rule else {})
         boot.dead = True
+        if boot.disk is not None:
+            boot.disk.detach()
+        end = self._ends.pop(place.name, None)
+        if end is not None:
+            end.set_result(None)
         place.boot = None
         place.watching.clear()
         self._graveyard.extend(self.loop.tasks_of(boot))
-        place.platter.crash()
+        place.platter.crash(lose_all=lose_all)
+
+
+def _standing(place: Place) -> Standing:
+    state: Literal["running", "paused", "down"] = "running"
+    if place.boot is None or place.boot.parked is not None:
+        state = "down" if place.boot is None else "paused"
+    return Standing(place.machine.name, state, place.boots)
