@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cluster.world.faults import DiskFault, RuleSet
+from cluster.world.faults import DiskFault
+from cluster.world.ruleset import RuleSet
 
 _SAYS = {errno.ENOSPC: "No space left on device", errno.EIO: "Input/output error"}
 
@@ -61,7 +62,7 @@ class DiskRules:
         for rule in self._mine():
             if rule.matches_kind(file):
                 hit = self.dice.random() < rule.probability
-                self.rules.evidence[rule.id][0 if hit else 1] += 1
+                self.rules.count(rule.id, self.host, file.rpartition("/")[0], hit)
                 if hit:
                     struck[rule.way] = rule.seconds
         write = errno.ENOSPC if "full" in struck else errno.EIO if "write-error" in struck else 0

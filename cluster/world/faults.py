@@ -1,7 +1,7 @@
-"""Faults as data, and the pure verdict on one message: when is it delivered, and how often (disks: diskfaults.py).
+"""Faults as data: what each rule makes of one message (disks: diskfaults.py, apiservers: apifaults.py).
 
 Rules are frozen dataclasses because they cross process boundaries. Nothing here keeps a clock or dice: both are
-arguments. Must not know sockets, simulators or components.
+arguments. Must not know sockets, simulators or components, nor which rules are in force (ruleset.py).
 
 Rules compose in install order: a message starts as one delivery at once; each rule that matches maps the
 deliveries to new ones; no delivery left means dropped, and the rule that took the last one is named.
@@ -10,7 +10,7 @@ deliveries to new ones; no delivery left means dropped, and the rule that took t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Any, ClassVar
@@ -71,10 +71,25 @@ class Rule:
 
 @dataclass(slots=True)
 class LinkState:
-    """What a rule remembers about one link: messages seen, when the wire is free again."""
+    """What a rule remembers about one link: messages seen, those that it hit and let through, when the wire is free
+    again, its latest draw."""
 
     seen: int = 0
     free_at: float = 0.0
+    last: float | None = None
+    hit: int = 0
+    passed: int = 0
+
+    def random(self, dice: Random, correlation: float) -> float:
+        """From 0 to 1, `correlation` of it the draw before (as netem: it narrows the spread as well)."""
+        return self.mixed(dice.random(), correlation)
+
+    def mixed(self, drawn: float, correlation: float) -> float:
+        if correlation:
+            if self.last is not None:
+                drawn = correlation * self.last + (1 - correlation) * drawn
+            self.last = drawn
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -100,15 +115,17 @@ class Delay(Rule):
     seconds: float = 0.1
     jitter: float = 0.0
     distribution: str = "constant"
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
+        _probability(self.correlation)
         if self.distribution not in DISTRIBUTIONS:
             raise UsageError(f"unknown distribution {self.distribution!r}", remedy=f"one of {', '.join(DISTRIBUTIONS)}")
         _at_least(self.seconds, 0, "delay")
         _at_least(self.jitter, 0, "jitter")
 
     def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
-        return tuple(d + self._draw(dice) for d in deliveries)
+        return tuple(d + state.mixed(self._draw(dice), self.correlation) for d in deliveries)
 
     def _draw(self, dice: Random) -> float:
         if self.distribution == "uniform":
@@ -124,12 +141,14 @@ class Delay(Rule):
 class Loss(Rule):
     TYPE: ClassVar[str] = "loss"
     probability: float = 1.0
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
         _probability(self.probability)
+        _probability(self.correlation)
 
     def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
-        return tuple(d for d in deliveries if dice.random() >= self.probability)
+        return tuple(d for d in deliveries if state.random(dice, self.correlation) >= self.probability)
 
 
 @dataclass(frozen=True)
@@ -139,12 +158,14 @@ class Duplicate(Rule):
     TYPE: ClassVar[str] = "duplicate"
     probability: float = 1.0
     spread: float = 0.0
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
         _probability(self.probability)
+        _probability(self.correlation)
 
     def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
-        if deliveries and dice.random() < self.probability:
+        if deliveries and state.random(dice, self.correlation) < self.probability:
             return (*deliveries, deliveries[0] + dice.uniform(0, self.spread))
         return deliveries
 
@@ -156,14 +177,17 @@ class Reorder(Rule):
     TYPE: ClassVar[str] = "reorder"
     probability: float = 0.5
     window: float = 0.05
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
         _probability(self.probability)
+        _probability(self.correlation)
 
     def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
-        return tuple(
-            d + (dice.uniform(0, self.window) if dice.random() < self.probability else 0.0) for d in deliveries
-        )
+        return tuple(d + self._held(state, dice) for d in deliveries)
+
+    def _held(self, state: LinkState, dice: Random) -> float:
+        return dice.uniform(0, self.window) if state.random(dice, self.correlation) < self.probability else 0.0
 
 
 @dataclass(frozen=True)
@@ -173,12 +197,14 @@ class Corrupt(Rule):
 
     TYPE: ClassVar[str] = "corrupt"
     probability: float = 1.0
+    correlation: float = 0.0
 
     def __post_init__(self) -> None:
         _probability(self.probability)
+        _probability(self.correlation)
 
     def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
-        return tuple(d for d in deliveries if dice.random() >= self.probability)
+        return tuple(d for d in deliveries if state.random(dice, self.correlation) >= self.probability)
 
 
 @dataclass(frozen=True)
@@ -221,6 +247,21 @@ class DropNth(Rule):
 
 
 @dataclass(frozen=True)
+class KillAfter(Rule):
+    """A host of `src` is killed right after it has sent its n-th message (from 1, to whomever) of these kinds: what it
+    sent before goes out, what it would have done next never happens."""
+
+    TYPE: ClassVar[str] = "kill-after"
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least(self.n, 1, "n")
+
+    def apply(self, deliveries: Deliveries, size: int, state: LinkState, now: float, dice: Random) -> Deliveries:
+        return deliveries
+
+
+@dataclass(frozen=True)
 class DiskFault(Rule):
     """The disks of `src` (hosts or machines; empty: all) fail in one `way`, at each sync with `probability`; `kinds`
     are patterns of file names. Touches no message. The ways: `full` (ENOSPC) and `write-error` (EIO) on the write,
@@ -247,8 +288,47 @@ class DiskFault(Rule):
         return (not self.src or host in self.src or machine in self.src) and not 0 < self.expires <= now
 
 
+@dataclass(frozen=True)
+class ApiFault(Rule):
+    """The apiservers `src` (hosts or machines; empty: all) misbehave in one `way`, at each request (or event) with
+    `probability`. Touches no message. `kinds`: of objects; `verbs`: get, list, watch, create, update, patch, delete
+    (or the bus's own, such as bind); `users`: hosts that ask; all fnmatch patterns, empty: any. The ways: `slow` (by
+    `seconds`), `overloaded` (TooManyRequests), `error` (`code`; one that leaves it open whether it happened does it
+    half of the time), `stale` (its watch cache stands still, and lists and watches show the past), `missed` (events
+    are left out of its watches)."""
+
+    TYPE: ClassVar[str] = "api"
+    way: str = "slow"
+    probability: float = 1.0
+    seconds: float = 0.5
+    code: int = 500
+    verbs: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+
+    WAYS: ClassVar[tuple[str, ...]] = ("slow", "overloaded", "error", "stale", "missed")
+    CODES: ClassVar[tuple[int, ...]] = (429, 500, 503, 504)
+
+    def __post_init__(self) -> None:
+        if self.way not in self.WAYS:
+            raise UsageError(f"unknown API fault {self.way!r}", remedy=f"one of {', '.join(self.WAYS)}")
+        if self.code not in self.CODES:
+            raise UsageError(f"code {self.code} is not possible", remedy=f"one of {', '.join(map(str, self.CODES))}")
+        _probability(self.probability)
+        _at_least(self.seconds, 0, "delay")
+
+    def matches_link(self, link: Link) -> bool:
+        return False
+
+    def concerns(self, host: str, machine: str, now: float) -> bool:
+        return (not self.src or host in self.src or machine in self.src) and not 0 < self.expires <= now
+
+
 RULES: Mapping[str, type[Rule]] = {
-    kind.TYPE: kind for kind in (Partition, Delay, Loss, Duplicate, Reorder, Corrupt, Bandwidth, DropNth, DiskFault)
+    kind.TYPE: kind
+    for kind in (
+        *(Partition, Delay, Loss, Duplicate, Reorder, Corrupt, Bandwidth, DropNth),
+        *(KillAfter, DiskFault, ApiFault),
+    )
 }
 
 
@@ -267,84 +347,10 @@ def from_data(data: Mapping[str, Any]) -> Rule:
     for key in rest:
         if key not in known:
             raise UsageError(f"fault {kind!r} has no field {key!r}", remedy=f"one of {', '.join(sorted(known))}")
-    for key in ("src", "dst", "kinds"):
-        rest[key] = tuple(rest.get(key) or ())
+    for key in ("src", "dst", "kinds", "verbs", "users"):
+        if key in known:
+            rest[key] = tuple(rest.get(key) or ())
     return RULES[kind](**rest)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    deliveries: Deliveries
-    rule: str
-    """Id of the rule that took or changed the message; "" if none did."""
-
-
-PASS = Verdict(DELIVER, "")
-
-
-@dataclass(slots=True)
-class RuleSet:
-    """The rules in force, with the per-link work done once: the fast path of a link without rules is one look.
-
-    Counts, per rule, what it hit and what it let through: {id: [hit, passed]}; the evidence of a fault."""
-
-    rules: list[Rule] = field(default_factory=list)
-    evidence: dict[str, list[int]] = field(default_factory=dict)
-    _links: dict[Link, list[tuple[Rule, LinkState]]] = field(default_factory=dict)
-
-    def install(self, rule: Rule) -> None:
-        self.rules = [r for r in self.rules if r.id != rule.id] + [rule]
-        self.evidence.setdefault(rule.id, [0, 0])
-        self._links.clear()
-
-    def heal(self, rule_id: str | None = None) -> list[Rule]:
-        """Remove one rule or all; those removed."""
-        gone = [r for r in self.rules if rule_id is None or r.id == rule_id]
-        self.rules = [r for r in self.rules if r not in gone]
-        self._links.clear()
-        return gone
-
-    def expire(self, now: float) -> list[Rule]:
-        """Remove what has ended by `now`; those removed."""
-        gone = [r for r in self.rules if r.expires and r.expires <= now]
-        if gone:
-            self.rules = [r for r in self.rules if r not in gone]
-            self._links.clear()
-        return gone
-
-    def _on(self, link: Link) -> list[tuple[Rule, LinkState]]:
-        found = self._links.get(link)
-        if found is None:
-            found = [(rule, LinkState()) for rule in self.rules if rule.matches_link(link)]
-            self._links[link] = found
-        return found
-
-    def verdict(self, link: Link, kind: str, size: int, now: float, dice: Random) -> Verdict:
-        """What happens to a message of `size` bytes sent at `now`; `dice` are drawn only by rules that match."""
-        if not self.rules:
-            return PASS
-        deliveries, touched = DELIVER, ""
-        for rule, state in self._on(link):
-            if (rule.expires and rule.expires <= now) or not rule.matches_kind(kind):
-                continue
-            state.seen += 1
-            before, deliveries = deliveries, rule.apply(deliveries, size, state, now, dice)
-            hit = deliveries != before
-            self.evidence[rule.id][0 if hit else 1] += 1
-            if hit:
-                touched = rule.id
-            if not deliveries:
-                break
-        return Verdict(deliveries, touched)
-
-    def cut(self, link: Link, kind: str, now: float) -> str:
-        """Id of the partition that forbids this delivery, or "": what a receiver asks about what was in flight."""
-        if not self.rules:
-            return ""
-        for rule, _ in self._on(link):
-            if isinstance(rule, Partition) and rule.matches_kind(kind) and not 0 < rule.expires <= now:
-                return rule.id
-        return ""
 
 
 def partition_groups(groups: Sequence[Sequence[str]], **options: Any) -> list[Partition]:

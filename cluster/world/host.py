@@ -113,6 +113,53 @@ class Disk(Protocol):
         """Forget the file; durable on return. Missing is fine."""
 
 
+@dataclass(frozen=True, slots=True)
+class ApiHarm:
+    """What is wrong with one request. `seconds` slower; `code` 0: it is served, else refused with that; `done`: it is
+    carried out all the same."""
+
+    seconds: float = 0.0
+    code: int = 0
+    done: bool = False
+
+
+HARMLESS = ApiHarm()
+
+
+class ApiFaults(Protocol):
+    """The faults that a server of requests is to show of itself (cluster/world/apifaults.py)."""
+
+    def request(self, user: Address, verb: str, kind: str) -> ApiHarm:
+        """What is wrong with one request, which is counted."""
+
+    def stale(self) -> bool:
+        """Does its cache stand still?"""
+
+    def shown(self, user: Address, verb: str, kind: str, behind: bool) -> None:
+        """Its cache was read while it stands still; `behind` what there is."""
+
+    def misses(self, user: Address, kind: str) -> bool:
+        """Is one event to be left out of one watch? Counted."""
+
+
+class Faultless:
+    """`ApiFaults` of a host that nothing can be done to."""
+
+    __slots__ = ()
+
+    def request(self, user: Address, verb: str, kind: str) -> ApiHarm:
+        return HARMLESS
+
+    def stale(self) -> bool:
+        return False
+
+    def shown(self, user: Address, verb: str, kind: str, behind: bool) -> None:
+        return None
+
+    def misses(self, user: Address, kind: str) -> bool:
+        return False
+
+
 class Links(Protocol):
     """The network as it concerns byte streams that do not pass the bus (a proxy's TCP connections)."""
 
@@ -137,6 +184,7 @@ class Host:
     links: Links
     note: Callable[[str, Mapping[str, Any]], None]
     """note(event, data): write a line to this host's journal ("role", {"term": 3, "role": "leader"})."""
+    faults: ApiFaults = Faultless()
 
 
 Component = Callable[[Host], Awaitable[None]]

@@ -57,6 +57,28 @@ def read(data: bytes) -> Iterator[Record]:
         at += 4 + size
 
 
+class Reader:
+    """Records of a journal that comes in pieces: `feed` them in their order. A torn tail is left waiting."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Record]:
+        data, at, found = self._rest + data, 0, list[Record]()
+        while at + 4 <= len(data):
+            size = int.from_bytes(data[at : at + 4], "big")
+            if at + 4 + size > len(data):
+                break
+            try:
+                found.append(tuple(unpack(data[at + 4 : at + 4 + size])))
+            except (WireError, TypeError):
+                self._rest = b""
+                return found
+            at += 4 + size
+        self._rest = data[at:]
+        return found
+
+
 def merge(journals: Iterable[Iterable[Record]]) -> Iterator[Record]:
     """All records in an order that respects cause and effect: Lamport time, then host, then own order."""
     return heap_merge(*journals, key=lambda record: (record[1], record[2]))

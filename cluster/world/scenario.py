@@ -9,11 +9,13 @@ import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from cluster.config import parse
 from cluster.world.faults import Rule
 from cluster.world.host import Address, Component, Host
+from cluster.world.journal import Record
+from cluster.world.ruleset import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,26 @@ def resolve(spec: Spec) -> Component:
     return component
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One host as it is now. `paused`: it stands still and does not know it."""
+
+    machine: str
+    state: Literal["running", "paused", "down"]
+    boot: int
+
+
 class World(Protocol):
     """Two implementations and no third: `cluster.world.sim.SimWorld`, `cluster.world.proc.ProcWorld`."""
 
     async def start(self, name: Address, machine: str, spec: Spec) -> None:
         """First boot of a host on `machine` (made if it is new)."""
 
-    async def crash(self, name: Address) -> None:
-        """SIGKILL: no finally runs. What was not synced may be lost."""
+    async def crash(self, name: Address, *, lose_unsynced: bool = False) -> None:
+        """SIGKILL: no finally runs. What was not synced may be lost, and certainly is with `lose_unsynced`."""
 
-    async def restart(self, name: Address) -> None:
-        """Crash if it runs; then the same disk, the next boot."""
+    async def restart(self, name: Address, *, wipe: bool = False) -> None:
+        """Crash if it runs; then the same disk (an empty one with `wipe`), the next boot."""
 
     async def remove(self, name: Address) -> None:
         """Crash it and forget it: it will not be restarted, and its name is free."""
@@ -61,7 +72,11 @@ class World(Protocol):
     async def resume(self, name: Address) -> None: ...
 
     async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
-        """The machine's clock is off by `offset` seconds and runs `rate` times as fast."""
+        """The machine's wall clock is off by `offset` seconds and runs `rate` times as fast."""
+
+    async def drift(self, machine: str, rate: float) -> None:
+        """What hosts of the machine measure with, and all that they wait for, goes `rate` times as fast from now on
+        (`skew` is about the wall clock, with which nobody measures). UsageError where that cannot be done."""
 
     async def poweroff(self, machine: str) -> None:
         """Every host of the machine crashes at once."""
@@ -81,6 +96,18 @@ class World(Protocol):
 
     async def leave(self, name: Address) -> None:
         """Give a seat back."""
+
+    async def census(self) -> Mapping[Address, Standing]:
+        """All hosts that were started and not removed, by name."""
+
+    async def ended(self, name: Address) -> None:
+        """Returns once that host does not run, at once if it does not."""
+
+    async def evidence(self) -> Mapping[str, Sequence[Count]]:
+        """Per rule, also of those that are healed, what it hit and let through on each link."""
+
+    async def journal(self) -> Sequence[Record]:
+        """Everything that was recorded so far, in an order that respects cause and effect."""
 
     def hosts(self) -> Sequence[Address]:
         """Names of all hosts that were started and not removed, sorted."""

@@ -13,10 +13,11 @@ from random import Random
 import pytest
 
 from cluster.world.diskfaults import DiskRules
-from cluster.world.faults import DiskFault, RuleSet
+from cluster.world.faults import DiskFault
 from cluster.world.proc import disk as disk_module
 from cluster.world.proc import openfile
 from cluster.world.proc.disk import BULK, SPILL, ProcDisk
+from cluster.world.ruleset import RuleSet
 
 SLOW = 1e6
 """Seconds: no real sync makes this of a moving average within a test."""

@@ -9,8 +9,11 @@ early must come back by itself. `getsockopt(EVENTS)` and a failed `recv` process
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -36,6 +39,8 @@ SEND_EVERY = 64
 MAX_LAMPORT = 1 << 62
 NOBLOCK = int(zmq.NOBLOCK)
 EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
+KILL_LINGER = 300
+"""Milliseconds that what a host sent before it kills itself may take to leave; a peer that is up takes far less."""
 RECONNECT = (10, 100)
 """First and longest wait between attempts to connect, in ms."""
 
@@ -124,11 +129,12 @@ class Route:
             self._timer = None
             self._loop.remove_reader(self._fd)
 
-    def close(self) -> None:
+    def close(self, linger: int = 0) -> None:
+        """`linger`: milliseconds that what was sent may still take to leave."""
         self._shut = True
         self._disarm()
         self._waiting.clear()
-        self._sock.close(0)
+        self._sock.close(linger)
 
 
 class ZmqBus:
@@ -244,6 +250,22 @@ class ZmqBus:
                 self.loop.call_later(delay, self._dispatch, route, frame, kind, id)
             else:
                 self._dispatch(route, frame, kind, id)
+        if verdict.kill:
+            self._die(verdict.kill)
+
+    def _die(self, rule: str) -> None:
+        """SIGKILL to itself, once all that was sent is with the kernel: that is what the end of the context waits
+        for."""
+        self.note("crash", {"rule": rule})
+        self._journal.flush()
+        self._network.say_evidence()
+        self.flush()
+        for route in self._routes.values():
+            route.close(linger=KILL_LINGER)
+        self._router.close(0)
+        with suppress(zmq.ZMQError):
+            self.context.term()
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def _dispatch(self, route: Route, frame: bytes, kind: str, id: int) -> None:
         if self._closed:
@@ -332,7 +354,7 @@ class ZmqBus:
                 return
             link = self._links_in[src] = Link(src, peer.machine, self._name, network.machine)
         if network.rules.rules:
-            rule = network.rules.cut(link, envelope.kind, network.time())
+            rule = network.rules.cut(link, envelope.kind, network.time(), count=True)
             if rule:
                 self.lost(envelope.kind, src, envelope.id, rule)
                 return

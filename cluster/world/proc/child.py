@@ -16,6 +16,7 @@ from typing import Any
 import zmq
 
 from cluster.errors import UsageError
+from cluster.world.proc import bentloop
 from cluster.world.proc.host import Seated, build
 from cluster.world.proc.network import Network
 from cluster.world.proc.osprocess import call_me
@@ -27,7 +28,11 @@ def main(control: socket.socket, name: str) -> None:
     call_me(name)
     network = Network(control, on_end=lambda: os._exit(1))
     orders = network.first()
-    _run(_live(network, orders))
+    if orders["drifting"]:
+        network.bent = bentloop.BentLoop(orders["drift"])
+        bentloop.run(_live(network, orders), network.bent)
+    else:
+        _run(_live(network, orders))
 
 
 def _run(body: Coroutine[Any, Any, None]) -> None:

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cluster.world.faults import RuleSet, from_data, to_data
+from cluster.errors import UsageError
+from cluster.world.faults import from_data, to_data
 from cluster.world.proc.chronicle import Chronicle
 from cluster.world.proc.control import Message
 from cluster.world.proc.network import VersionPage, WorldTime
 from cluster.world.proc.osprocess import is_stopped
 from cluster.world.proc.registry import Member, Registry
+from cluster.world.ruleset import Count, RuleSet
 
 ACK = 2.0
 """Seconds to wait for acknowledgements. Who is silent obeys anyway (see `network.py`); it is named in the answer."""
@@ -29,8 +31,8 @@ class Directives:
         self._registry = registry
         self._page = page
         self._chronicle = chronicle
-        self._evidence: dict[str, dict[str, list[int]]] = {}
-        """Per boot of a host ("name.boot"): what its rules hit and let through."""
+        self._evidence: dict[str, dict[str, list[Count]]] = {}
+        """Per rule, and boot of a host ("name.boot"): what it hit and let through there."""
 
     async def direct(self, message: Message) -> list[str]:
         """Ship it to every process and seat; names of those that run and did not acknowledge in time."""
@@ -62,25 +64,37 @@ class Directives:
         """An acknowledgement."""
         record = member.record
         self._chronicle.lamport = max(self._chronicle.lamport, message["lamport"])
-        self._evidence[f"{record.name}.{record.boot}"] = message["evidence"]
+        for rule, rows in message["evidence"].items():
+            self._evidence.setdefault(rule, {})[f"{record.name}.{record.boot}"] = rows
         member.heard(message["version"])
 
     def evidence(self, rule_id: str) -> Message:
         """{hit, passed}: over all boots of all hosts, as last reported."""
-        hit = passed = 0
-        for counts in self._evidence.values():
-            pair = counts.get(rule_id, (0, 0))
-            hit, passed = hit + pair[0], passed + pair[1]
-        return {"hit": hit, "passed": passed}
+        rows = self.counts().get(rule_id, [])
+        return {"hit": sum(row[2] for row in rows), "passed": sum(row[3] for row in rows)}
+
+    def counts(self) -> dict[str, list[Count]]:
+        """Per rule its links, over all boots of all hosts."""
+        found: dict[str, list[Count]] = {}
+        for rule, boots in self._evidence.items():
+            links: dict[tuple[str, str], list[int]] = {}
+            for src, dst, hit, passed in (row for rows in boots.values() for row in rows):
+                pair = links.setdefault((src, dst), [0, 0])
+                pair[0], pair[1] = pair[0] + hit, pair[1] + passed
+            found[rule] = [(src, dst, hit, passed) for (src, dst), (hit, passed) in links.items()]
+        return found
 
 
 class FaultDesk:
     """The rules and skews in force."""
 
-    def __init__(self, directives: Directives, chronicle: Chronicle, time: WorldTime) -> None:
+    def __init__(self, directives: Directives, chronicle: Chronicle, time: WorldTime, *, drifting: bool) -> None:
         self.rules = RuleSet()
         self.skews: dict[str, tuple[float, float, float]] = {}
         """machine -> offset, rate, world time from which the rate counts."""
+        self.drifts: dict[str, float] = {}
+        """machine -> rate of what its processes measure with."""
+        self._drifting = drifting
         self._directives = directives
         self._chronicle = chronicle
         self._time = time
@@ -117,6 +131,17 @@ class FaultDesk:
         skew = self.skews[machine] = (offset, rate, self._time())
         self._chronicle.tell("skew", {"machine": machine, "offset": offset, "rate": rate})
         await self._directives.direct({"op": "skew", "machine": machine, "skew": list(skew)})
+
+    async def drift(self, machine: str, rate: float) -> None:
+        """UsageError in a tree whose processes cannot."""
+        if not self._drifting:
+            remedy = "run it in a cluster of its own, or with --world sim"
+            raise UsageError("the loops of these processes cannot be bent", place="clockDrift", remedy=remedy)
+        if not 0.01 <= rate <= 100:
+            raise UsageError(f"a rate of {rate:g} is not possible", place="clockDrift", remedy="0.01 to 100")
+        self.drifts[machine] = rate
+        self._chronicle.tell("drift", {"machine": machine, "rate": rate})
+        await self._directives.direct({"op": "drift", "machine": machine, "rate": rate})
 
     def skew_of(self, machine: str) -> list[float]:
         return list(self.skews.get(machine, (0.0, 1.0, 0.0)))

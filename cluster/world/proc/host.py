@@ -14,6 +14,7 @@ from typing import Any
 
 import zmq
 
+from cluster.world.apifaults import ApiRules
 from cluster.world.diskfaults import DiskRules
 from cluster.world.host import Host
 from cluster.world.proc.bus import BusOptions, ZmqBus
@@ -34,7 +35,9 @@ class ProcClock:
         return now + offset + (now - since) * (rate - 1.0)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        """Not what the loop keeps for a whole turn."""
+        bent = self._network.bent
+        return time.monotonic() if bent is None else bent.time()
 
 
 class ProcLinks:
@@ -74,7 +77,8 @@ def build(network: Network, orders: Mapping[str, Any], context: zmq.Context[Any]
     bus = ZmqBus(context, BusOptions(name, boot, seed), network, journal)
     network.attach(bus.loop)
     journal.attach(bus.loop)
-    harms = DiskRules(network.rules, name, orders["machine"], network.time, Random(f"{seed}/disk/{name}/{boot}"))
+    mine = (network.rules, name, orders["machine"], network.time)
+    harms = DiskRules(*mine, Random(f"{seed}/disk/{name}/{boot}"))
     disk = ProcDisk(Path(orders["data"]), in_thread=orders["sync_in_thread"], rules=harms)
 
     def note(event: str, data: Mapping[str, Any]) -> None:
@@ -90,5 +94,6 @@ def build(network: Network, orders: Mapping[str, Any], context: zmq.Context[Any]
         disk=disk,
         links=ProcLinks(network),
         note=note,
+        faults=ApiRules(*mine, Random(f"{seed}/faults/{name}/{boot}")),
     )
     return Seated(host, bus, disk, journal, network)

@@ -1,4 +1,4 @@
-"""Writes a host's journal: records gathered for a moment, then one write; capped, with one older file kept.
+"""Writes a host's journal: records gathered for a moment, then one write; capped, with one older file kept. Reads all.
 
 Must not decide what is worth a record. Records are those of `cluster.world.journal`.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cluster.errors import UsageError
 from cluster.wire import pack
-from cluster.world.journal import Record
+from cluster.world.journal import Reader, Record, merge
+from cluster.world.proc.layout import Layout
 
 LEVELS = ("off", "events", "messages")
 GATHER = 0.002
@@ -79,3 +80,22 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+CHUNK = 1 << 20
+
+
+def read_all(layout: Layout) -> Iterator[Record]:
+    """The records of every boot of every host, merged (cluster.world.journal.merge); files are read piece by piece."""
+    paths = sorted(path for path in (layout.root / "journal").iterdir() if not path.name.endswith(".old"))
+    return merge([_records(path) for path in paths])
+
+
+def _records(path: Path) -> Iterator[Record]:
+    older = path.with_name(path.name + ".old")
+    for part in (older, path):
+        if part.exists():
+            reader = Reader()
+            with open(part, "rb") as file:
+                while data := file.read(CHUNK):
+                    yield from reader.feed(data)

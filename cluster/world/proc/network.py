@@ -5,8 +5,9 @@ Must not send or receive messages of the bus. Directives come over the control s
     {op: rules, version, lamport, rules: [rule, ...]}      all that are in force (faults.to_data)
     {op: peers, version, lamport, set: {name: [machine, ip, port]}, gone: [name, ...]}
     {op: skew,  version, lamport, machine, skew: [offset, rate, since]}
+    {op: drift, version, lamport, machine, rate}
     {op: poll,  version, lamport}                          answer, no more
-    and each is answered by {op: ack, version, lamport, evidence: {rule: [hit, passed]}}
+    and each is answered by {op: ack, version, lamport, evidence: {rule: [[src, dst, hit, passed], ...]}}
 
 `version` also stands in a page of shared memory, raised before a directive is sent. The bus compares it before each
 send and each delivery and reads the control socket when it has changed: a process that stood still (SIGSTOP), in
@@ -25,8 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.world.faults import Link, RuleSet, from_data
+from cluster.world.faults import Link, from_data
+from cluster.world.proc.bentloop import BentLoop
 from cluster.world.proc.control import FrameReader, Message, frame
+from cluster.world.ruleset import Count, RuleSet
 
 EVIDENCE_EVERY = 0.5
 """Seconds between reports of what rules hit, while there are any: what a SIGKILL may lose."""
@@ -81,6 +84,8 @@ class Network:
         self.peers: dict[str, PeerAddress] = {}
         self.rules = RuleSet()
         self.skew = (0.0, 1.0, 0.0)
+        self.bent: BentLoop | None = None
+        """The loop of this process, if it is one whose time can be bent."""
         self.version = 0
         self.lamport = 0
         """The latest Lamport time seen here; the bus keeps it going."""
@@ -95,7 +100,7 @@ class Network:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._reporting: asyncio.TimerHandle | None = None
-        self._reported: dict[str, list[int]] = {}
+        self._reported: dict[str, list[Count]] = {}
         self._ended = False
 
     # ── becoming part of the world ───────────────────────────────────────────────────────────────────────────
@@ -184,8 +189,11 @@ class Network:
             return
 
     def _send_ack(self) -> None:
-        self._reported = {id: list(counts) for id, counts in self.rules.evidence.items()}
-        message = {"op": "ack", "version": self.version, "lamport": self.lamport, "evidence": self._reported}
+        """With the evidence that has changed since the last one."""
+        counts = self.rules.counts()
+        changed = {id: rows for id, rows in counts.items() if rows and self._reported.get(id) != rows}
+        self._reported = counts
+        message = {"op": "ack", "version": self.version, "lamport": self.lamport, "evidence": changed}
         self.tell(message)
 
     def _apply(self, message: Message) -> None:
@@ -201,6 +209,8 @@ class Network:
                 self._peer_changed(name)
         elif op == "skew" and message["machine"] == self.machine:
             self.skew = tuple(message["skew"])
+        elif op == "drift" and message["machine"] == self.machine and self.bent is not None:
+            self.bent.set_rate(message["rate"])
 
     def _peer_changed(self, name: str) -> None:
         for callback in self._on_peers:
@@ -246,9 +256,13 @@ class Network:
         self.rules.expire(self.time())
         self._rules_changed()
 
+    def say_evidence(self) -> None:
+        """At once: this process is about to end."""
+        self._send_ack()
+
     def _report(self) -> None:
         self._reporting = None
-        if self.rules.evidence != self._reported:
+        if self.rules.counts() != self._reported:
             self._send_ack()
         if self.rules.rules and self._loop is not None:
             self._reporting = self._loop.call_later(EVIDENCE_EVERY, self._report)

@@ -42,6 +42,8 @@ class ProcConfig:
     """off | events | messages"""
     journal_bytes: int = MAX_BYTES
     sync_in_thread: bool = False
+    drifting: bool = False
+    """Processes live on a slower loop, whose time can be bent (`World.drift`)."""
 
 
 @dataclass(slots=True)

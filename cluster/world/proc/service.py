@@ -4,10 +4,13 @@ Must not do what is asked itself. Operations, each {op, req, ...} -> ok:
 
     configure {name, target, config} -> {}, for its next boot
     start {name, machine, target, config} -> {pid, boot}     crash | restart | remove | pause | resume {name} -> {}
+    (restart {wipe}: with an empty disk)                     ended {name} -> {}, once it does not run
     poweroff | poweron {machine} -> {}                       skew {machine, offset, rate} -> {}
+    drift {machine, rate} -> {}                              evidence {} -> {rule: [[src, dst, hit, passed], ...]}
     fault {rules: [data], for: seconds} -> {ids, silent}     heal {id: str | None} -> {healed, silent}
     join {name, machine} -> orders (this connection is the seat's control socket from now on)   leave {name} -> {}
-    hosts {} -> {name: {machine, ip, port, state}}           address {machine} -> {ip}
+    leash {end} -> {}: "down" or "heal" is done when this connection ends; "": nothing
+    hosts {} -> {name: {machine, ip, port, state, boot}}     address {machine} -> {ip}
     status {} -> {hosts: {...}, seats, rules: [...], started, now, config, pid, ...}     ping {} -> {pid, time, epoch}
     wait-events {after: n, timeout} -> {events: [...], last: n}                          down {} -> {}
 """
@@ -37,6 +40,7 @@ class Connection:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.member: Member | None = None
+        self.leash = ""
         self.protocol = FrameProtocol(self._receive, self._ended)
 
     def _receive(self, message: Message) -> None:
@@ -61,6 +65,10 @@ class Connection:
     def _ended(self) -> None:
         if self.member is not None:
             self.service.spawn(self.service.supervisor.leave(self.member.record.name))
+        if self.leash == "down":
+            self.service.spawn(self.service.end())
+        elif self.leash == "heal":
+            self.service.spawn(self.service.supervisor.heal_all())
 
 
 class Service:
@@ -73,7 +81,11 @@ class Service:
             "start": self._start,
             "configure": self._configure,
             "crash": lambda c, m: s.crash(m["name"]),
-            "restart": lambda c, m: s.restart(m["name"]),
+            "restart": lambda c, m: s.restart(m["name"], wipe=bool(m.get("wipe"))),
+            "ended": lambda c, m: s.ended(m["name"]),
+            "evidence": self._evidence,
+            "drift": lambda c, m: s.faults.drift(m["machine"], float(m["rate"])),
+            "leash": self._leash,
             "remove": lambda c, m: s.remove(m["name"]),
             "pause": lambda c, m: s.pause(m["name"]),
             "resume": lambda c, m: s.resume(m["name"]),
@@ -115,9 +127,20 @@ class Service:
         connection.member = member
         return self.supervisor.orders(record)
 
+    async def _leash(self, connection: Connection, message: Message) -> Message:
+        if message["end"] not in ("", "down", "heal"):
+            raise UsageError(f"unknown end {message['end']!r}")
+        connection.leash = message["end"]
+        return {}
+
+    async def _evidence(self, connection: Connection, message: Message) -> Any:
+        """As of now: every process that runs says what it has counted."""
+        await self.supervisor.directives.direct({"op": "poll"})
+        return self.supervisor.directives.counts()
+
     async def _hosts(self, connection: Connection, message: Message) -> Message:
         return {
-            r.name: {"machine": r.machine, "ip": r.ip, "port": r.port, "state": r.state}
+            r.name: {"machine": r.machine, "ip": r.ip, "port": r.port, "state": r.state, "boot": r.boot}
             for r in self.supervisor.registry.sorted()
         }
 
@@ -151,6 +174,11 @@ class Service:
         )
 
     async def _down(self, connection: Connection, message: Message) -> Message:
+        await self.end()
+        return {}
+
+    async def end(self) -> None:
+        """Of every process of the tree."""
         s = self.supervisor
         for record in s.registry.sorted():
             record.killed = True
@@ -158,7 +186,6 @@ class Service:
         s.chronicle.close()
         s.layout.clear()
         asyncio.get_running_loop().call_later(0.01, self.over.set)
-        return {}
 
 
 def describe(record: Record) -> Message:

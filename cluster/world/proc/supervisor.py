@@ -52,7 +52,7 @@ class Supervisor:
         journal.attach(asyncio.get_running_loop())
         self.chronicle = Chronicle(self.time, boot, journal)
         self.directives = Directives(self.registry, VersionPage(self.layout.page), self.chronicle)
-        self.faults = FaultDesk(self.directives, self.chronicle, self.time)
+        self.faults = FaultDesk(self.directives, self.chronicle, self.time, drifting=setting.config.drifting)
         self._seed = setting.config.seed or os.urandom(8).hex()
         self._containers: dict[str, int] = {}
         self._by_pid: dict[int, Record] = {}
@@ -107,6 +107,8 @@ class Supervisor:
             "peers": self.registry.table(),
             "rules": self.faults.data(),
             "skew": self.faults.skew_of(record.machine),
+            "drifting": self.config.drifting,
+            "drift": self.faults.drifts.get(record.machine, 1.0),
             "seed": self._seed,
             "data": str(self.layout.data(record.name)),
             "journal": {
@@ -125,9 +127,17 @@ class Supervisor:
             await self._signal(record, signal.SIGKILL)
             await record.gone
 
-    async def restart(self, name: str) -> None:
+    async def ended(self, name: str) -> None:
+        record = self.registry.get(name)
+        while record.lives and record.gone is not None:
+            await asyncio.shield(record.gone)
+
+    async def restart(self, name: str, *, wipe: bool = False) -> None:
         await self.crash(name)
         record = self.registry.get(name)
+        if wipe:
+            self._note(record, "wipe", {})
+            shutil.rmtree(self.layout.data(name), ignore_errors=True)
         await self.boot(record)
         if record.failure:
             raise UsageError(record.failure, place=name, remedy=f"see {self.layout.log(name)}", status=1)
@@ -175,6 +185,19 @@ class Supervisor:
         self.chronicle.tell("poweron", {"machine": machine})
         down = [record for record in self.registry.on_machine(machine) if not record.lives]
         await asyncio.gather(*(self.restart(record.name) for record in down))
+
+    async def heal_all(self) -> None:
+        """No rule, no skew, nobody stopped or dead: for whoever did it and went away."""
+        await self.faults.heal(None)
+        for machine in list(self.faults.skews):
+            await self.faults.skew(machine, 0.0, 1.0)
+        for machine in list(self.faults.drifts):
+            await self.faults.drift(machine, 1.0)
+        for record in self.registry.sorted():
+            if record.state == "stopped":
+                await self.resume(record.name)
+            elif not record.lives:
+                await self.restart(record.name)
 
     async def _signal(self, record: Record, number: int) -> None:
         await self.fork.call("signal", pid=record.pid, signal=int(number))

@@ -11,18 +11,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import zmq
 
 from cluster.errors import UsageError
 from cluster.world.faults import Rule, to_data
 from cluster.world.host import Address, Host
+from cluster.world.journal import Record
 from cluster.world.proc.control import ControlClient, ask, error_from, frame
 from cluster.world.proc.host import Seated, build
+from cluster.world.proc.journal import GATHER, read_all
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.network import Network
-from cluster.world.scenario import Spec
+from cluster.world.ruleset import Count
+from cluster.world.scenario import Spec, Standing
+
+STATES: Mapping[str, Literal["running", "paused", "down"]] = {
+    "starting": "running",
+    "running": "running",
+    "stopped": "paused",
+}
 
 
 class ProcWorld:
@@ -68,11 +77,12 @@ class ProcWorld:
         """Returns when its bus is bound. Start many at once with asyncio.gather."""
         await self.call("start", name=name, machine=machine, target=spec.target, config=dict(spec.config))
 
-    async def crash(self, name: Address) -> None:
+    async def crash(self, name: Address, *, lose_unsynced: bool = False) -> None:
+        """What was not synced is lost in any case: it never left the process."""
         await self.call("crash", name=name)
 
-    async def restart(self, name: Address) -> None:
-        await self.call("restart", name=name)
+    async def restart(self, name: Address, *, wipe: bool = False) -> None:
+        await self.call("restart", name=name, wipe=wipe)
 
     async def remove(self, name: Address) -> None:
         await self.call("remove", name=name)
@@ -92,6 +102,10 @@ class ProcWorld:
 
     async def skew(self, machine: str, *, offset: float = 0.0, rate: float = 1.0) -> None:
         await self.call("skew", machine=machine, offset=offset, rate=rate)
+
+    async def drift(self, machine: str, rate: float) -> None:
+        """Needs a tree with `ProcConfig.drifting`: its processes live on a loop whose time can be bent."""
+        await self.call("drift", machine=machine, rate=rate)
 
     async def fault(self, rule: Rule, *, lasting: float = 0.0) -> str:
         return (await self.faults([rule], lasting=lasting))[0]
@@ -142,6 +156,23 @@ class ProcWorld:
         seated = self._seats.get(name)
         if seated is not None:
             seated.bus.close()
+
+    async def census(self) -> Mapping[Address, Standing]:
+        hosts = await self.call("hosts")
+        return {n: Standing(h["machine"], STATES.get(h["state"], "down"), h["boot"]) for n, h in sorted(hosts.items())}
+
+    async def ended(self, name: Address) -> None:
+        await self.call("ended", name=name)
+
+    async def evidence(self) -> Mapping[str, Sequence[Count]]:
+        found = await self.call("evidence")
+        return {rule: [(row[0], row[1], row[2], row[3]) for row in rows] for rule, rows in found.items()}
+
+    async def journal(self) -> Sequence[Record]:
+        """Every process writes down what it still holds first."""
+        await self.call("status")
+        await asyncio.sleep(2 * GATHER)
+        return list(read_all(self.layout))
 
     def hosts(self) -> Sequence[Address]:
         return sorted(ask(self.layout.control, "hosts"))

@@ -162,6 +162,12 @@ class SimDisk:
         self._platter.files.pop(name, None)
         self._failed.pop(name, None)
 
+    def detach(self) -> None:
+        """Its host is dead, though it may have a turn to end: what it does now reaches no disk."""
+        mine, self._platter = self._platter, Platter(Random(0))
+        self._platter.files = {name: SimFile(bytearray(f.data), f.durable) for name, f in mine.files.items()}
+        self._rules = None
+
     def _file(self, name: str) -> SimFile:
         try:
             return self._platter.files[name]

@@ -6,7 +6,6 @@ Must not know scenarios. Bodies are packed at send and unpacked at delivery: not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -27,6 +26,10 @@ KEPT_EARLY = 1000
 """Messages kept for a host that does not listen yet, or stands still: a socket's buffer."""
 OUTLIVE = 0.1
 """Chance that a message to a host that is down waits for its next boot, as in a real queue."""
+BATCH = 512
+"""Records that go into the digest at once."""
+
+_new = tuple.__new__
 
 
 @dataclass(slots=True)
@@ -43,21 +46,21 @@ class Machine:
         return EPOCH + now + self.offset + (now - self.since) * (self.rate - 1.0)
 
 
-Head = tuple[Address, str, int, float]
-"""Destination, kind, correlation id, timeout."""
 Letter = tuple[Any, ...]
 """A message under way: link, place, kind, sender's boot, id, correlation id, timeout, Lamport time, packed body."""
 
 
 class Boot(Owner):
-    """One incarnation: the owner of its callbacks."""
+    """One incarnation: the owner of its callbacks. `run_as` runs a function as it; None for a seat, which is the
+    scenario's own."""
 
-    __slots__ = ("disk", "early", "ids", "lamport", "number", "receiver")
+    __slots__ = ("disk", "early", "ids", "lamport", "number", "receiver", "run_as")
 
     def __init__(self, name: str, number: int, rate: float = 1.0) -> None:
         super().__init__(name, rate)
         self.number = number
         self.receiver: Receiver | None = None
+        self.run_as: Callable[..., Any] | None = None
         self.early: list[Envelope] = []
         self.disk: SimDisk | None = None
         self.lamport = 0
@@ -83,13 +86,19 @@ class Place:
 class Wire:
     """One direction between two places. In order, as a TCP connection is, unless a rule delays a message."""
 
-    __slots__ = ("last", "link", "place")
+    __slots__ = ("last", "length", "link", "place")
 
-    def __init__(self, link: Link, place: Place) -> None:
-        self.link = link
-        self.place = place
+    def __init__(self, src: Place, dst: Place) -> None:
+        self.link = Link(src.name, src.machine.name, dst.name, dst.machine.name)
+        self.place = dst
+        self.length = _length(src, dst)
         self.last = 0.0
         """When the latest message so far arrives."""
+
+
+def _length(src: Place, dst: Place) -> float:
+    """What the switchboard's latency is multiplied with."""
+    return 0.0 if src.seat or dst.seat else 0.2 if src.machine is dst.machine else 1.0
 
 
 class Switchboard:
@@ -99,38 +108,45 @@ class Switchboard:
         self.loop = loop
         self.seed = seed
         self.dice = Random(f"{seed}/network")
+        self.random = self.dice.random
         self.rules = RuleSet()
         self.places: dict[Address, Place] = {}
         self.latency = (0.0002, 0.001)
         """Seconds between two machines, uniform; on one machine a fifth of it."""
-        self.network = Context()
-        """Letters in flight belong to the network, not to their sender: its crash does not take them back."""
-        self.records: list[Record] = []
         self.delivered = 0
         self.kill: Callable[[Place, str], None] = lambda place, rule: None
         """Called when a rule says that a sender is dead now."""
         self._keep = keep
+        self._records: list[Record] = []
         self._digest = Digest()
         self._batch: list[Record] = []
+        self.record = self._batch.append
+        """Take down one record. Not a method: this is called twice a message."""
+        loop.carry = self._arrive
 
     def true_time(self) -> float:
         return self.loop._now
 
     # ── journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def record(self, record: Record) -> None:
-        if self._keep:
-            self.records.append(record)
-        self._batch.append(record)
-        if len(self._batch) >= 512:
-            self._flush()
+    @property
+    def records(self) -> list[Record]:
+        """All so far, if they are kept."""
+        self._flush(BATCH)
+        return [*self._records, *self._batch] if self._keep else []
 
-    def _flush(self) -> None:
-        self._digest.add(tuple(self._batch))
-        self._batch.clear()
+    def _flush(self, least: int) -> None:
+        """Into the digest, in batches of the same size whenever it is asked for; what is left if there are so many."""
+        batch = self._batch
+        while len(batch) >= least and batch:
+            part = batch[:BATCH]
+            del batch[:BATCH]
+            if self._keep:
+                self._records += part
+            self._digest.add(tuple(part))
 
     def hexdigest(self) -> str:
-        self._flush()
+        self._flush(1)
         return self._digest.hexdigest()
 
     def note(self, place: Place, boot: Boot, event: str, data: Mapping[str, Any]) -> None:
@@ -140,46 +156,34 @@ class Switchboard:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, src: Place, boot: Boot, head: Head, data: bytes) -> int:
-        if boot.dead:
-            return 0
-        boot.ids += 1
-        boot.lamport += 1
-        dst, kind, corr, timeout = head
-        now, id, lamport = self.loop._now, boot.ids, boot.lamport
-        self.record((now, lamport, src.name, boot.number, SEND, kind, dst, id, corr, len(data)))
-        found = src.links.get(dst)
-        if found is None:
-            place = self.places.get(dst)
-            if place is None or len(data) > MAX_FRAME:
-                why = "no such host" if place is None else "too large"
-                self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, why))
-                return id
-            found = src.links[dst] = Wire(Link(src.name, src.machine.name, dst, place.machine.name), place)
-        link, place = found.link, found.place
-        letter = (link, place, kind, boot.number, id, corr, timeout, lamport, data)
-        if not self.rules.rules:
-            found.last = when = max(now + self._travel(src, place), found.last)
-            self.loop.call_at(when, self._arrive, letter, context=self.network)
-            return id
-        verdict = self.rules.verdict(link, kind, len(data), now, self.dice)
-        if not verdict.deliveries:
-            self.record((now, lamport, src.name, boot.number, DROP, kind, dst, id, verdict.rule))
-        for delay in verdict.deliveries:
-            when = now + delay + self._travel(src, place)
-            if not delay:
-                found.last = when = max(when, found.last)
-            self.loop.call_at(when, self._arrive, letter, context=self.network)
-        if verdict.kill:
-            self.kill(src, verdict.kill)
-        return id
+    def wire(self, src: Place, dst: Address) -> Wire | None:
+        """The wire from `src` to `dst`; None if there is no such host."""
+        place = self.places.get(dst)
+        if place is None:
+            return None
+        src.links[dst] = found = Wire(src, place)
+        return found
 
-    def _travel(self, src: Place, dst: Place) -> float:
-        if src.seat or dst.seat:
+    def carry_ruled(self, wire: Wire, letter: Letter, size: int, sender: tuple[Address, int, int]) -> str:
+        """`letter` under the rules in force: the rule that says that its sender is dead now, or "". `sender`: name,
+        boot, Lamport time."""
+        now = self.loop._now
+        verdict = self.rules.verdict(wire.link, letter[2], size, now, self.dice)
+        if not verdict.deliveries:
+            name, boot, lamport = sender
+            self.record((now, lamport, name, boot, DROP, letter[2], wire.link.dst, letter[4], verdict.rule))
+        for delay in verdict.deliveries:
+            when = now + delay + self.travel(wire.length)
+            if not delay:
+                wire.last = when = max(when, wire.last)
+            self.loop.post(when, letter)
+        return verdict.kill
+
+    def travel(self, length: float) -> float:
+        if not length:
             return 0.0
         low, high = self.latency
-        seconds = low + (high - low) * self.dice.random()
-        return seconds * 0.2 if src.machine is dst.machine else seconds
+        return (low + (high - low) * self.dice.random()) * length
 
     def _arrive(self, letter: Letter) -> None:
         link, place, kind, src_boot, id, corr, timeout, lamport, data = letter
@@ -202,14 +206,22 @@ class Switchboard:
             if rule:
                 self._lost(place, link, kind, id, rule)
                 return
-        boot.lamport = max(boot.lamport, lamport) + 1
+        boot.lamport = lamport = (lamport if lamport > boot.lamport else boot.lamport) + 1
         self.delivered += 1
-        self.record((self.loop._now, boot.lamport, place.name, boot.number, DELIVER, kind, link.src, src_boot, id))
-        envelope = Envelope(kind, link.src, place.name, src_boot, id, corr, timeout, boot.lamport, unpack(data))
-        if boot.receiver is not None:
-            boot.receiver(envelope)
-        elif len(boot.early) < KEPT_EARLY:
-            boot.early.append(envelope)
+        src = link.src
+        self.record((self.loop._now, lamport, place.name, boot.number, DELIVER, kind, src, src_boot, id))
+        if len(self._batch) > BATCH:
+            self._flush(BATCH)
+        fields = (kind, src, place.name, src_boot, id, corr, timeout, lamport, unpack(data))
+        envelope = _new(Envelope, fields)  # as Envelope(...) would, at half the cost
+        receiver = boot.receiver
+        if receiver is None:
+            if len(boot.early) < KEPT_EARLY:
+                boot.early.append(envelope)
+        elif boot.run_as is None:
+            receiver(envelope)
+        else:
+            boot.run_as(receiver, envelope)
 
     def _lost(self, place: Place, link: Link, kind: str, id: int, why: str) -> None:
         self.record((self.loop._now, 0, place.name, place.boots, DROP, kind, link.src, id, why))
@@ -217,9 +229,9 @@ class Switchboard:
     def redeliver(self, place: Place) -> None:
         """What waited for a boot, or for a paused host, arrives now."""
         letters, place.limbo = place.limbo, []
+        length = _length(place, place)
         for letter in letters:
-            when = self.loop._now + self._travel(place, place)
-            self.loop.call_at(when, self._arrive, letter, context=self.network)
+            self.loop.post(self.loop._now + self.travel(length), letter)
 
     def rules_changed(self) -> None:
         for place in self.places.values():
@@ -230,28 +242,50 @@ class Switchboard:
 
 
 class SimBus:
-    def __init__(self, board: Switchboard, place: Place, boot: Boot, run_as: Callable[..., Any]) -> None:
+    def __init__(self, board: Switchboard, place: Place, boot: Boot) -> None:
         self._board = board
+        self._loop = board.loop
         self._place = place
         self._boot = boot
-        self._run_as = run_as
+        self.defer: Callable[[Callable[[], None]], Any] = board.loop.call_soon
 
     def send(self, dst: Address, kind: str, body: Any, *, corr: int = 0, timeout: float = 0.0) -> int:
-        return self._board.send(self._place, self._boot, (dst, kind, corr, timeout), pack(body))
+        boot, board, place = self._boot, self._board, self._place
+        data = pack(body)
+        if boot.dead:
+            return 0
+        boot.ids = id = boot.ids + 1
+        boot.lamport = lamport = boot.lamport + 1
+        now, name, number = self._loop._now, place.name, boot.number
+        board.record((now, lamport, name, number, SEND, kind, dst, id, corr, len(data)))
+        wire = place.links.get(dst) or board.wire(place, dst)
+        if wire is None or len(data) > MAX_FRAME:
+            why = "no such host" if wire is None else "too large"
+            board.record((now, lamport, name, number, DROP, kind, dst, id, why))
+            return id
+        letter = (wire.link, wire.place, kind, number, id, corr, timeout, lamport, data)
+        if board.rules.rules:
+            killer = board.carry_ruled(wire, letter, len(data), (name, number, lamport))
+            if killer:
+                board.kill(place, killer)
+            return id
+        length = wire.length
+        if length:
+            low, high = board.latency
+            now += (low + (high - low) * board.random()) * length
+        if now < wire.last:
+            now = wire.last
+        else:
+            wire.last = now
+        self._loop.post(now, letter)
+        return id
 
     def listen(self, receiver: Receiver) -> None:
-        boot, run_as = self._boot, self._run_as
-
-        def in_context(envelope: Envelope) -> None:
-            run_as(receiver, envelope)
-
-        boot.receiver = in_context
+        boot = self._boot
+        boot.receiver = receiver
         early, boot.early = boot.early, []
         for envelope in early:
-            in_context(envelope)
-
-    def defer(self, callback: Callable[[], None]) -> None:
-        self._board.loop.call_soon(callback)
+            receiver(envelope)
 
     def flush(self) -> None:
         """Every message of the sim leaves when it is sent."""
@@ -261,19 +295,17 @@ class SimClock:
     def __init__(self, loop: SimLoop, machine: Machine) -> None:
         self._loop = loop
         self._machine = machine
+        self.monotonic: Callable[[], float] = loop.time
 
     def now(self) -> float:
         return self._machine.wall(self._loop._now)
 
-    def monotonic(self) -> float:
-        return self._loop.time()
-
 
 class SimLinks:
-    def __init__(self, board: Switchboard, place: Place, run_as: Callable[..., Any]) -> None:
+    def __init__(self, board: Switchboard, place: Place, boot: Boot) -> None:
         self._board = board
         self._place = place
-        self._run_as = run_as
+        self._boot = boot
 
     def connected(self, machine: str) -> bool:
         mine, now = self._place.machine.name, self._board.loop._now
@@ -283,10 +315,11 @@ class SimLinks:
         return not out and not self._board.rules.cut(Link("", machine, "", mine), "tcp.data", now)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        self._place.watching.append(lambda: self._run_as(callback))
+        run_as = self._boot.run_as
+        self._place.watching.append(callback if run_as is None else lambda: run_as(callback))
 
 
-def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as: Callable[..., Any]) -> Host:
+def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random) -> Host:
     place.watching.clear()
 
     def note(event: str, data: Mapping[str, Any]) -> None:
@@ -300,9 +333,9 @@ def make_host(board: Switchboard, place: Place, boot: Boot, rng: Random, run_as:
         boot=boot.number,
         clock=SimClock(board.loop, place.machine),
         rng=rng,
-        bus=SimBus(board, place, boot, run_as),
+        bus=SimBus(board, place, boot),
         disk=boot.disk,
-        links=SimLinks(board, place, run_as),
+        links=SimLinks(board, place, boot),
         note=note,
         faults=ApiRules(*mine, Random(f"{board.seed}/faults/{place.name}/{boot.number}")),
     )

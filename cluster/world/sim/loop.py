@@ -8,12 +8,12 @@ Queue, TaskGroup, create_task all work); executors, threads and sockets are refu
 from __future__ import annotations
 
 import asyncio
-import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from heapq import heapify, heappop, heappush
 from math import inf, nextafter
 from typing import Any
 
@@ -47,19 +47,17 @@ OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
 
 
 class SimHandle:
-    """What call_soon and call_at return; the public face of asyncio.Handle and TimerHandle."""
+    """What call_soon and call_at return; the public face of asyncio.Handle and TimerHandle. The loop fills it in: there
+    is one for each callback, and a call of `__init__` would be a third of what it costs."""
 
     __slots__ = ("_when", "args", "callback", "context", "gone", "owner")
 
-    def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None, when: float
-    ) -> None:
-        self.callback = callback
-        self.args = args
-        self.context = copy_context() if context is None else context
-        self.owner = self.context.get(OWNER)
-        self.gone = False
-        self._when = when
+    _when: float
+    args: tuple[Any, ...]
+    callback: Callable[..., Any]
+    context: Context
+    gone: bool
+    owner: Owner | None
 
     def cancel(self) -> None:
         self.gone = True
@@ -69,6 +67,10 @@ class SimHandle:
 
     def when(self) -> float:
         return self._when
+
+
+def _nobody(letter: Any) -> None:
+    raise RuntimeError(f"no carrier for {letter!r}")
 
 
 def _reached(owner: Owner, local: float) -> float:
@@ -84,11 +86,11 @@ def set_rate(loop: SimLoop, owner: Owner, rate: float) -> None:
     old_rate, old_offset = owner.rate, owner.offset
     owner.rate, owner.offset = rate, old_offset + loop._now * (old_rate - rate)
     for at, (when, tie, handle) in enumerate(loop._heap):
-        if handle.owner is owner:
+        if type(handle) is SimHandle and handle.owner is owner:
             when = max(loop._now, _reached(owner, old_offset + when * old_rate))
             handle._when = when
             loop._heap[at] = (when, tie, handle)
-    heapq.heapify(loop._heap)
+    heapify(loop._heap)
 
 
 class SimTask(asyncio.Task[Any]):
@@ -115,49 +117,84 @@ class SimLoop(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self._now = 0.0
         self._ready: deque[SimHandle] = deque()
-        self._heap: list[tuple[float, int, SimHandle]] = []
+        self._heap: list[tuple[float, int, Any]] = []
+        """Time, order, and a handle or a letter."""
         self._tie = 0
+        self.carry: Callable[[Any], None] = _nobody
+        """Takes every letter that was posted, at its time."""
+        self.drifting = False
+        """Was there ever an owner whose clock is not true time?"""
         self.serial = 0
         self._stopping = False
         self._running = False
         self._closed = False
-        self.callbacks = 0
-        self.failure: BaseException | None = None
-        """The first exception that nobody caught; `run_until_complete` raises it."""
+        self._failure: BaseException | None = None
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The first exception that nobody caught: it stops the loop, and `run_until_complete` raises it."""
+        return self._failure
+
+    def fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._stopping = True
 
     # ── time and callbacks ───────────────────────────────────────────────────────────────────────────────────
 
     def time(self) -> float:
         """As the clock of whose turn it is shows it; outside of every host: true time."""
-        owner = OWNER.get()
-        if owner is None or (owner.rate == 1.0 and not owner.offset):
+        if not self.drifting:
             return self._now
-        return owner.offset + self._now * owner.rate
+        owner = OWNER.get()
+        return self._now if owner is None else owner.offset + self._now * owner.rate
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        handle = SimHandle(callback, args, context, self._now)
+        handle = SimHandle()
+        handle.callback = callback
+        handle.args = args
+        if context is None:
+            handle.context = copy_context()
+            handle.owner = OWNER.get()
+        else:
+            handle.context = context
+            handle.owner = context.get(OWNER)
+        handle.gone = False
+        handle._when = self._now
         self._ready.append(handle)
         return handle
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         """On the clock of the callback's owner."""
-        handle = SimHandle(callback, args, context, 0.0)
-        owner = handle.owner
-        now = self._now if owner is None else owner.offset + self._now * owner.rate
-        return self._set(handle, now + delay)
+        now = self._now
+        if self.drifting:
+            owner = OWNER.get() if context is None else context.get(OWNER)
+            now = now if owner is None else owner.offset + now * owner.rate
+        return self.call_at(now + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
-        return self._set(SimHandle(callback, args, context, when), when)
-
-    def _set(self, handle: SimHandle, when: float) -> SimHandle:
-        """`when` on the clock of the handle's owner, which must have reached it when the callback runs."""
-        owner = handle.owner
-        if owner is not None and (owner.rate != 1.0 or owner.offset):
-            when = _reached(owner, when)
+        """`when` on the clock of the callback's owner."""
+        handle = SimHandle()
+        handle.callback = callback
+        handle.args = args
+        if context is None:
+            handle.context = copy_context()
+            handle.owner = OWNER.get()
+        else:
+            handle.context = context
+            handle.owner = context.get(OWNER)
+        handle.gone = False
+        if self.drifting and handle.owner is not None:
+            when = _reached(handle.owner, when)
         handle._when = when
         self._tie += 1
-        heapq.heappush(self._heap, (when, self._tie, handle))
+        heappush(self._heap, (when, self._tie, handle))
         return handle
+
+    def post(self, when: float, letter: tuple[Any, ...]) -> None:
+        """Hand `letter` to the carrier at `when`, true time. It is nobody's: no crash takes it back, nothing cancels
+        it. (A callback for each would cost as much as all else that the network does.)"""
+        self._tie += 1
+        heappush(self._heap, (when, self._tie, letter))
 
     def release(self, owner: Owner) -> None:
         """Let the callbacks that were parked while `owner` was paused run now, in their order."""
@@ -192,9 +229,9 @@ class SimLoop(asyncio.AbstractEventLoop):
             self.run_forever()
         finally:
             main.remove_done_callback(self._stop)
-        if self.failure is not None and not (main.done() and not main.cancelled() and main.exception()):
+        if self._failure is not None and not (main.done() and not main.cancelled() and main.exception()):
             main.cancel()
-            raise self.failure
+            raise self._failure
         return main.result()
 
     def _stop(self, _: Any) -> None:
@@ -207,7 +244,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         if self._running:
             raise RuntimeError("the loop is running")
         before = events._get_running_loop()
-        self._running, self._stopping = True, False
+        self._running, self._stopping = True, self._failure is not None
         events._set_running_loop(self)
         try:
             self._spin()
@@ -216,37 +253,43 @@ class SimLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(before)
 
     def _spin(self) -> None:
-        ready, heap, pop, now = self._ready, self._heap, heapq.heappop, self._now
+        ready, heap, pop, popleft, now = self._ready, self._heap, heappop, self._ready.popleft, self._now
         at_once = 0
-        while not self._stopping and self.failure is None:
-            if ready:
-                handle = ready.popleft()
-                at_once += 1
-                if at_once > LIVELOCK:
-                    raise Livelock(f"{LIVELOCK} callbacks at {self._now:.6f} s, the last {handle.callback!r}")
-            elif heap:
-                when, _, handle = pop(heap)
-                if when > now:
-                    self._now = now = when
-                    at_once = 0
-            else:
-                raise Deadlock(f"nothing is ready and no timer is set at {self._now:.6f} s")
-            if handle.gone:
-                continue
-            owner = handle.owner
-            if owner is not None:
-                if owner.dead:
-                    continue
-                if owner.parked is not None:
-                    owner.parked.append(handle)
-                    continue
-            self.callbacks += 1
+        while not self._stopping:
             try:
-                handle.context.run(handle.callback, *handle.args)
-            except (SystemExit, KeyboardInterrupt):
+                if ready:
+                    handle = popleft()
+                    at_once += 1
+                    if at_once > LIVELOCK:
+                        raise Livelock(f"{LIVELOCK} callbacks at {self._now:.6f} s, the last {handle.callback!r}")
+                elif heap:
+                    when, _, timed = pop(heap)
+                    if when > now:
+                        self._now = now = when
+                        at_once = 0
+                    if type(timed) is tuple:
+                        self.carry(timed)
+                        continue
+                    handle = timed
+                else:
+                    raise Deadlock(f"nothing is ready and no timer is set at {self._now:.6f} s")
+                if handle.gone:
+                    continue
+                owner = handle.owner
+                if owner is not None:
+                    if owner.dead:
+                        continue
+                    if owner.parked is not None:
+                        owner.parked.append(handle)
+                        continue
+                if handle.args:
+                    handle.context.run(handle.callback, *handle.args)
+                else:
+                    handle.context.run(handle.callback)
+            except (SystemExit, KeyboardInterrupt, Deadlock, Livelock):
                 raise
             except BaseException as error:
-                self.failure = error
+                self.fail(error)
 
     def discard(self, tasks: list[SimTask]) -> None:
         """End tasks after the run (those of crashed owners too): cancelled, run to their end, then forgotten."""
@@ -299,4 +342,4 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if isinstance(error, BaseException) and "never retrieved" not in context.get("message", ""):
-            self.failure = self.failure or error
+            self.fail(error)

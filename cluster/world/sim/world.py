@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import replace
 from random import Random
@@ -163,6 +163,7 @@ class SimWorld:
     async def drift(self, machine: str, rate: float) -> None:
         """Also of hosts that boot there later."""
         self._machine(machine).drift = rate
+        self.loop.drifting = True
         for place in self.board.places.values():
             if place.machine.name == machine and place.boot is not None and not place.seat:
                 set_rate(self.loop, place.boot, rate)
@@ -209,11 +210,7 @@ class SimWorld:
         place = self._new_place(name, machine, seat=True)
         place.boots += 1
         boot = place.boot = Boot(name, place.boots)
-
-        def run_as(function: Callable[..., Any], *args: Any) -> None:
-            function(*args)
-
-        return make_host(self.board, place, boot, Random(f"{self.seed}/{name}/1"), run_as)
+        return make_host(self.board, place, boot, Random(f"{self.seed}/{name}/1"))
 
     async def leave(self, name: Address) -> None:
         place = self._place(name)
@@ -246,7 +243,8 @@ class SimWorld:
         boot = place.boot = Boot(name, place.boots, place.machine.drift)
         context = copy_context()
         context.run(OWNER.set, boot)
-        host = make_host(self.board, place, boot, Random(f"{self.seed}/{name}/{place.boots}"), context.copy().run)
+        boot.run_as = context.copy().run
+        host = make_host(self.board, place, boot, Random(f"{self.seed}/{name}/{place.boots}"))
         self.board.note(place, boot, "boot", {})
         work = self._run(place, boot, host)
         self.loop.create_task(work, name=f"{name}.{boot.number}", context=context)
@@ -265,7 +263,7 @@ class SimWorld:
         self.board.note(place, boot, "exit", {"error": repr(error) if error else ""})
         self._kill(place, "")
         if isinstance(error, InvariantViolation) or (error is not None and not self.tolerate_exits):
-            self.loop.failure = self.loop.failure or error
+            self.loop.fail(error)
 
     def _killed_by(self, place: Place, rule: str) -> None:
         """In the middle of a turn of its own: what that turn still does reaches nobody."""

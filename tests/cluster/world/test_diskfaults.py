@@ -9,7 +9,8 @@ import pytest
 
 from cluster.errors import UsageError
 from cluster.world.diskfaults import DiskRules, Harm
-from cluster.world.faults import DELIVER, DiskFault, Link, RuleSet, from_data, to_data
+from cluster.world.faults import DELIVER, DiskFault, Link, from_data, to_data
+from cluster.world.ruleset import RuleSet
 
 
 def rules_with(*faults: DiskFault) -> RuleSet:

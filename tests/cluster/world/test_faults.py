@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from cluster.errors import UsageError
 from cluster.world.faults import (
-    PASS,
     RULES,
     Bandwidth,
     Delay,
@@ -20,11 +19,11 @@ from cluster.world.faults import (
     Loss,
     Partition,
     Reorder,
-    RuleSet,
     from_data,
     partition_groups,
     to_data,
 )
+from cluster.world.ruleset import PASS, RuleSet
 
 AB = Link("store-0", "m0", "store-1", "m1")
 BA = Link("store-1", "m1", "store-0", "m0")
