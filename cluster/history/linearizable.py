@@ -9,53 +9,89 @@ from collections.abc import Mapping, Sequence
 
 from cluster.history.checker import Check
 from cluster.history.finding import Finding, Said, saw_nothing
+from cluster.history.keyspace import has_revisions, misfits
 from cluster.history.linearize import Budget, Verdict, check
 from cluster.history.models import CasRegister, Model
 from cluster.history.options import Option, Options
 from cluster.history.record import Operation
 from cluster.history.run import Run
+from cluster.history.tenures import Lease, Lock
 
 NAME = "linearizable"
-MODELS: Mapping[str, tuple[Model, tuple[str, ...]]] = {
-    "register": (CasRegister(), ("read", "write", "cas")),
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "register": ("read", "write", "cas", "delete"),
+    "keyspace": ("read", "write", "cas", "delete"),
+    "lock": ("acquire", "release", "keepalive"),
+    "lease": ("grant", "keepalive", "revoke", "read"),
 }
-"""Model, and the kinds of operations that it judges."""
+"""Which operations a model judges."""
 
 OPTIONS = {
-    "model": Option("word", "what the keys are", "register", tuple(MODELS)),
+    "model": Option("word", "what the keys are; keyspace: by the answers' revisions", "register", tuple(KINDS)),
     "keys": Option("words", "only these keys; empty: all", ()),
     "seconds": Option("duration", "bound on the search of each key", 30.0),
     "steps": Option("integer", "bound on the search of each key, in steps of the model", 5_000_000),
+    "configurations": Option("integer", "bound on what the search of a key remembers (300 bytes each)", 2_000_000),
+    "clockRate": Option("number", "lock, lease: how fast the fastest clock may run, 1 is true time", 1.0),
 }
 _SAID: Mapping[str, Said] = {"ok": "ok", "illegal": "violated", "unknown": "unknown"}
 
 
-def claims(history: Sequence[Operation], kinds: Sequence[str], keys: Sequence[str]) -> list[Operation]:
-    """What claims to be linearizable: serializable reads promise nothing."""
-    return [o for o in history if o.kind in kinds and o.mode != "serializable" and (not keys or o.key in keys)]
+def claims(history: Sequence[Operation], kinds: Sequence[str], keys: Sequence[str], all_modes: bool) -> list[int]:
+    """Numbers of what claims to be linearizable: serializable reads promise nothing (but, with `all_modes`, to fit
+    the revision that they name)."""
+    return [
+        number
+        for number, o in enumerate(history)
+        if o.kind in kinds and (all_modes or o.mode != "serializable") and (not keys or o.key in keys)
+    ]
+
+
+def model_of(name: str, fastest: float) -> Model:
+    if name == "lock":
+        return Lock(fastest)
+    return Lease(fastest) if name == "lease" else CasRegister()
 
 
 def judge(run: Run, options: Options) -> Finding:
-    model, kinds = MODELS[options["model"]]
-    history = claims(run.operations, kinds, options["keys"])
-    if not any(o.outcome == "ok" for o in history):
-        return saw_nothing(NAME, f"answered operations ({', '.join(kinds)}) of keys {options['keys'] or 'at all'}")
-    verdict = check(history, model, Budget(options["steps"], options["seconds"], options.clock))
-    return finding(verdict, run.operations, sum(o.outcome == "ok" for o in history))
+    name, kinds = options["model"], KINDS[options["model"]]
+    numbers = claims(run.operations, kinds, options["keys"], name == "keyspace")
+    if name == "lease":
+        granted = {run.operations[n].key for n in numbers if run.operations[n].kind == "grant"}
+        numbers = [n for n in numbers if run.operations[n].key in granted]
+    history = [run.operations[n] for n in numbers]
+    answered = sum(o.outcome == "ok" for o in history)
+    if not answered:
+        which = f" of {', '.join(options['keys'])}" if options["keys"] else ""
+        return saw_nothing(NAME, f"answered operations ({', '.join(kinds)}){which}")
+    if name == "keyspace" and has_revisions(history):
+        return _by_revisions(history, numbers, answered)
+    history = [o for o in history if o.mode != "serializable"]
+    budget = Budget(options["steps"], options["seconds"], options.clock, options["configurations"])
+    verdict = check(history, model_of(name, options["clockRate"]), budget)
+    return _by_search(verdict, numbers, answered)
 
 
-def finding(verdict: Verdict, history: Sequence[Operation], looked_at: int) -> Finding:
-    """The search's verdict as a finding; evidence: the operation that fits nowhere, and the longest legal order."""
+def _by_revisions(history: Sequence[Operation], numbers: Sequence[int], answered: int) -> Finding:
+    found = misfits(history)
+    if not found:
+        return Finding(NAME, "ok", f"{answered} answers fit the states at their revisions, and time", answered)
+    evidence = {"operations": [numbers[n] for n in found[0].numbers]}
+    return Finding(NAME, "violated", found[0].sentence, answered, [m.sentence for m in found[:20]], evidence)
+
+
+def _by_search(verdict: Verdict, numbers: Sequence[int], answered: int) -> Finding:
+    """Evidence: the operation that fits nowhere, and the longest legal order."""
     said = _SAID[verdict.outcome]
+    figures = {"steps": float(sum(key.steps for key in verdict.keys))}
     if said == "ok":
-        keys = len(verdict.keys)
-        return Finding(NAME, said, f"{looked_at} operations on {keys} keys fit one order", looked_at)
-    worst = next(key for key in verdict.keys if key.outcome == verdict.outcome)
-    numbers = {id(o): number for number, o in enumerate(history)}
-    stuck = [] if worst.stuck is None else [numbers[id(worst.stuck)]]
-    evidence = {"operations": stuck, "order": [numbers[id(o)] for o in worst.order], "key": worst.key}
-    because = [key.message for key in verdict.keys if key.outcome == verdict.outcome]
-    return Finding(NAME, said, worst.message, looked_at, because, evidence)
+        summary = f"{answered} operations on {len(verdict.keys)} keys fit one order"
+        return Finding(NAME, said, summary, answered, figures=figures)
+    told = [key for key in verdict.keys if key.outcome == verdict.outcome]
+    worst = told[0]
+    stuck = [] if worst.stuck is None else [numbers[worst.stuck_number]]
+    evidence = {"operations": stuck, "order": [numbers[n] for n in worst.numbers], "key": worst.key}
+    return Finding(NAME, said, worst.message, answered, [key.message for key in told], evidence, figures)
 
 
 CHECKS: Mapping[str, Check] = {

@@ -1,6 +1,6 @@
-"""What an object may do, as sequential specifications: registers with read, write and compare-and-set.
+"""What an object may do, as sequential specifications: registers with read, write, compare-and-set and delete.
 
-Must not search or know time: a model says whether one operation may follow a state, nothing else.
+Must not search: a model says whether one operation may follow a state, nothing else. Locks and leases: tenures.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ class Model(Protocol):
     def describe(self, state: State) -> str:
         """The state in words, for explanations: "3"."""
 
-    def relevant(self, operations: Sequence[Operation]) -> list[Operation]:
-        """Those that can matter: leaving the others out changes no verdict. All of them is always right."""
+    def passive(self, operation: Operation) -> bool:
+        """If this answered operation may happen in a state and leaves it as it is, may it then as well happen there as
+        at any later place? So for whatever only looks; not for a write, which may be of the value that is there."""
+
+    def relevant(self, operations: Sequence[Operation]) -> list[int]:
+        """Indexes of those that can matter: leaving the others out changes no verdict. All of them is always right."""
 
 
 @dataclass(frozen=True, slots=True)
 class CasRegister:
-    """One value under read, write and compare-and-set; `start` is what it holds before the first write."""
+    """One value under read, write, compare-and-set and delete; `start` is what it holds before the first write; None
+    is no such key."""
 
     start: Any = None
 
@@ -40,10 +45,16 @@ class CasRegister:
         return start
 
     def step(self, state: State, operation: Operation) -> tuple[bool, State]:
-        if operation.kind == "read":
+        kind = operation.kind
+        if kind == "read":
             return operation.outcome != "ok" or operation.result == state, state
-        if operation.kind == "write":
+        if kind == "write":
             return True, operation.value
+        if kind == "delete":
+            there = operation.result if operation.outcome == "ok" else None
+            return there is None or there is (state is not None), None
+        if kind != "cas":
+            return False, state
         expected, new = operation.value
         equal = state == expected
         if operation.outcome == "ok" and operation.result is not equal:
@@ -53,17 +64,27 @@ class CasRegister:
     def describe(self, state: State) -> str:
         return repr(state)
 
-    def relevant(self, operations: Sequence[Operation]) -> list[Operation]:
+    def passive(self, operation: Operation) -> bool:
+        return operation.kind in ("read", "cas") or operation.result is False
+
+    def relevant(self, operations: Sequence[Operation]) -> list[int]:
         """Without writes of unknown outcome whose value nobody can have met.
 
         Such a write only hides a value, so an order with it stays legal without it: what followed it until the
-        next write can have been no read and no swap. A compare-and-set that certainly found another value is the
-        exception (the hidden value may be the one it did not find), so then all stay."""
-        if any(o.kind == "cas" and o.outcome == "ok" and o.result is False for o in operations):
-            return list(operations)
-        met = {o.result for o in operations if o.kind == "read" and o.outcome == "ok"}
-        met |= {o.value[0] for o in operations if o.kind == "cas"}
-        return [o for o in operations if not (o.outcome == "unknown" and o.kind == "write" and o.value not in met)]
+        next write can have been no read and no swap. A compare-and-set that certainly found another value, and a
+        delete that found one, are exceptions (the hidden value may be the one it met), so then all stay."""
+        answered = [o for o in operations if o.outcome == "ok"]
+        if any((o.kind, o.result) in (("cas", False), ("delete", True)) for o in answered):
+            return list(range(len(operations)))
+        met = {o.result for o in answered if o.kind == "read"} | {o.value[0] for o in operations if o.kind == "cas"}
+        if any(o.kind == "delete" and o.result is False for o in answered):
+            met.add(None)
+        return [i for i, o in enumerate(operations) if not _unseen(o, met)]
+
+
+def _unseen(operation: Operation, met: set[Any]) -> bool:
+    hides = operation.outcome == "unknown" and operation.kind in ("write", "delete")
+    return hides and operation.value not in met
 
 
 class Register(CasRegister):
@@ -89,6 +110,8 @@ class RevisionedKey:
             return self._read(state, operation)
         if operation.kind == "write":
             return self._put(state, operation, operation.value)
+        if operation.kind != "cas":
+            return False, state
         expected, new = operation.value
         if operation.outcome == "ok" and operation.result is False:
             return not (state[2] and state[1] == expected), state
@@ -122,5 +145,8 @@ class RevisionedKey:
         value, revision, exact = state
         return f"{value!r} at revision {revision}{'' if exact else ' or later'}"
 
-    def relevant(self, operations: Sequence[Operation]) -> list[Operation]:
-        return list(operations)
+    def passive(self, operation: Operation) -> bool:
+        return operation.kind != "write"
+
+    def relevant(self, operations: Sequence[Operation]) -> list[int]:
+        return list(range(len(operations)))
