@@ -83,7 +83,7 @@ class Story:
         self._clients: list[StoreClient] = []
 
     def _stop(self, violation: Violation) -> None:
-        self.world.loop.failure = self.world.loop.failure or violation
+        self.world.loop.fail(violation)
 
     @contextmanager
     def watched_members(self) -> Iterator[None]:
