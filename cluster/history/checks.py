@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cluster.errors import UsageError
-from cluster.history import invariants, linearizable
+from cluster.history import containers, invariants, lifecycle, linearizable, placement, proxies, workloads
 from cluster.history.checker import Check
 from cluster.history.finding import Judged, Said, Verdict
 from cluster.history.options import Clock, Options, resolve
@@ -50,6 +50,11 @@ class Ask:
 CHECKS: Mapping[str, Check] = {
     **linearizable.CHECKS,
     **invariants.CHECKS,
+    **lifecycle.CHECKS,
+    **placement.CHECKS,
+    **containers.CHECKS,
+    **workloads.CHECKS,
+    **proxies.CHECKS,
 }
 
 

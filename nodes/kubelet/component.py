@@ -57,9 +57,17 @@ def _runtime(host: Host, config: Config) -> Runtime:
 
 
 async def _open(host: Host, runtime: Runtime, pods: Pods) -> list[Container]:
+    """The journal is told what runs, whatever the kubelet makes of it (`starting.py` tells of starts)."""
+
+    def exited(container: Container) -> None:
+        host.note("container", {"id": container.key.id, "state": "exited", "code": container.exit_code})
+        pods.exited(container)
+
     while True:
         try:
-            return await runtime.open(pods.exited)
+            found = await runtime.open(exited)
+            host.note("containers", {"running": {c.key.id: c.ip for c in found if c.state == "running"}})
+            return found
         except RuntimeFailure as failure:
             host.note("runtime-unreachable", {"error": failure.message})
             await asyncio.sleep(OPEN_RETRY)

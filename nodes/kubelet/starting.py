@@ -33,6 +33,8 @@ async def start_container(kit: Kit, pod: Object, container: Object, attempt: int
     except RuntimeFailure as failure:
         kit.emit(pod, "Warning", "Failed", f"Error: {failure.message}")
         raise
+    if started.state == "running":
+        kit.host.note("container", {"id": started.key.id, "state": "running", "pod": meta.key_of(pod), "ip": ip})
     kit.emit(pod, "Normal", "Created", f"Created container: {name}")
     kit.emit(pod, "Normal", "Started", f"Started container {name}")
     if started.state == "running" and started.message:
