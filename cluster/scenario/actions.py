@@ -28,10 +28,16 @@ FieldType = Literal[
     "object",
     "mapping",
     "bytes",
+    "conditions",
+    "objects",
+    "workloads",
+    "steps",
+    "checks",
 ]
 """target: one Target; targets: a tuple of them (a union); groups: a tuple of tuples of Targets, with "rest" for
 all machines that no other group names; duration: seconds; share: 0 to 1 ("30%"); words: fnmatch patterns or names;
-object: an API object or the path of a manifest; bytes: a size or a rate ("1Mbit", "64KB")."""
+object: an API object, the path of a manifest, or a list of them: a tuple of objects; bytes: a size or a rate
+("1Mbit", "64KB"). The last five are parts of a scenario, never of an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Field:
     required: bool = False
     choices: tuple[str, ...] = ()
     short: bool = False
+    signed: bool = False
+    """Of a duration: it may be negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +227,7 @@ ACTIONS: Mapping[str, Action] = {
     "clockJump": Action(
         "A machine's wall clock is off by so much.",
         "clock",
-        {"targets": _who("machines"), "by": Field("duration", "may be negative", required=True)},
+        {"targets": _who("machines"), "by": Field("duration", "may be negative", required=True, signed=True)},
         lasts=True,
     ),
     "clockDrift": Action(
@@ -233,7 +241,7 @@ ACTIONS: Mapping[str, Action] = {
         "clock",
         {
             "targets": _who("machines"),
-            "by": Field("duration", "how far", required=True),
+            "by": Field("duration", "how far", required=True, signed=True),
             "period": Field("duration", "of one forth and back", 0.2),
         },
         lasts=True,
@@ -293,7 +301,7 @@ ACTIONS: Mapping[str, Action] = {
             "name": Field("text", "of one; or", ""),
             "labels": Field("text", "of all with these labels, as app=nginx", ""),
             "namespace": Field("text", "", "default"),
-            "grace": Field("duration", "seconds to end in; -1: as the object says", -1.0),
+            "grace": Field("duration", "seconds to end in; -1: as the object says", -1.0, signed=True),
         },
     ),
     "scale": Action(

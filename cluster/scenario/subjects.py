@@ -1,9 +1,9 @@
-"""The table of what may be observed: subjects and what can be said of each, for the parser, the evaluator and the docs.
+"""What may be observed: a table of subjects and what can be said of each, for the parser, the evaluator and the docs.
 
 A predicate's `takes` says what follows it: "" nothing; "number" an operator and a number (`ready >= 3`); "word" one
-word, the condition's `value` (`has taint KEY`). A metric (`takes` "number") gives a number, the evaluator compares; any other
-predicate gives yes, no, or "nobody can say" (the object is not there, no member answers): an unknown holds neither
-as itself nor negated. Must not parse, and must not look at a cluster.
+word, the condition's `value` (`has taint KEY`). A metric (`takes` "number") gives a number that the evaluator compares;
+any other predicate gives yes, no, or "nobody can say" (the object is not there, no member answers): what nobody can say
+holds neither as it stands nor negated. Must not parse, and must not look at a cluster.
 """
 
 from __future__ import annotations
