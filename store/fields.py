@@ -5,7 +5,9 @@ Pure. Must not know what the fields mean. One C-speed look accepts what fits; on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 from cluster.errors import StatusError
@@ -15,26 +17,34 @@ def bad(what: str) -> StatusError:
     return StatusError("BadRequest", f"malformed: {what}")
 
 
+def _numbers(kinds: tuple[type, ...]) -> Callable[[list[Any]], tuple[int, ...]] | None:
+    places = [at for at, kind in enumerate(kinds) if kind is int]
+    return (
+        itemgetter(*places, *places[:1]) if places else None
+    )  # one more than needed: of a single one no tuple is made
+
+
+def _unfit(body: list[Any]) -> tuple[int, ...]:
+    return (-1,)
+
+
 class Shape:
     """`what` is its name in a refusal. Of each field the type, or the types, that it may have; exactly those, so that
     no bool passes for a number, and no number may be negative."""
 
-    __slots__ = ("_accepted", "_numbers", "_types", "what")
+    __slots__ = ("_accepted", "_types", "what")
 
     def __init__(self, what: str, **fields: Any) -> None:
         self.what = what
         self._types = {name: kind if type(kind) is tuple else (kind,) for name, kind in fields.items()}
-        self._accepted = frozenset(product(*self._types.values()))
-        self._numbers = tuple(at for at, kinds in enumerate(self._types.values()) if int in kinds)
+        self._accepted = {kinds: _numbers(kinds) for kinds in product(*self._types.values())}
+        """What each combination of types that fits has for numbers: all of them at once, or None."""
 
     def check(self, body: Any, where: str = "", at: int = -1) -> None:
         """StatusError BadRequest. `where` and `at`: the list that it stands in, and its place there."""
-        if type(body) is list and tuple(map(type, body)) in self._accepted:
-            for number in self._numbers:
-                value = body[number]
-                if type(value) is int and value < 0:
-                    break
-            else:
+        if type(body) is list:
+            numbers = self._accepted.get(tuple(map(type, body)), _unfit)
+            if numbers is None or min(numbers(body)) >= 0:
                 return
         raise self._refusal(body, where, at)
 

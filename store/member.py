@@ -191,6 +191,8 @@ class Member:
                 if ready is None:
                     break
                 self._carry_out(ready)
+                if not (ready.committed or ready.must_sync or ready.snapshot_wanted):
+                    break  # the node was told nothing meanwhile, and so has nothing new
             self._arm()
         except Exception as error:  # a callback has no caller to raise to
             self.fail(error)
@@ -198,7 +200,10 @@ class Member:
     def _arm(self) -> None:
         """A timer for the node's deadline. It is only ever moved forward when it fires: a deadline moves back with
         each heartbeat, and re-arming for each would cost more than one early wake-up."""
-        deadline = min(self.node.deadline(), self.upkeep.deadline())
+        deadline = self.node.deadline()
+        other = self.upkeep.deadline()
+        if other < deadline:
+            deadline = other
         if self._timer is None or deadline < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cluster.errors import InvariantViolation
 from store.raft.messages import Append, AppendReply, InstallSnapshot, SnapshotMeta, SnapshotReply
-from store.raft.state import Incoming, Role, State
+from store.raft.state import LEADER, Incoming, State
 
 
 def on_append(state: State, message: Append) -> None:
@@ -114,6 +114,6 @@ def _reply(state: State, dst: str, index: int, offset: int, done: bool) -> Snaps
 
 
 def _hear(state: State, message: Append | InstallSnapshot) -> None:
-    if state.role is Role.LEADER:
+    if state.role is LEADER:
         raise InvariantViolation(f"{message.src} and {state.id} both lead in term {state.term}")
     state.hear_leader(message.src)

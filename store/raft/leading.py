@@ -39,16 +39,16 @@ from store.raft.messages import (
     SnapshotReply,
     TimeoutNow,
 )
-from store.raft.progress import Pace, Progress
+from store.raft.progress import REPLICATE, SNAPSHOT, Progress
 from store.raft.quorum import agreed
-from store.raft.state import Role, State, Transfer
+from store.raft.state import LEADER, State, Transfer
 
 
 def start(state: State) -> None:
     """Won: lead, and begin the term with an entry whose commit commits all before it (3.6.2): a no-op, or, when the
     cluster is being founded, the configuration with everybody's disk in it."""
     founding = state.configuration.founding
-    state.role = Role.LEADER
+    state.role = LEADER
     state.leader = state.id
     state.election_at = inf
     state.lease_given_up = False
@@ -160,7 +160,7 @@ def tick(state: State, held_up: bool = False) -> None:
         # Nearly due is due: one wake-up for all.
         if follower.sent + 0.75 * config.heartbeat_seconds <= now:
             follower.due = True
-        if follower.pace is Pace.REPLICATE and not awake(state, follower):
+        if follower.pace is REPLICATE and not awake(state, follower):
             # Nobody there: stop pouring entries out; the heartbeat finds it when it is back.
             follower.probe(follower.match + 1)
             follower.paused = True
@@ -216,7 +216,7 @@ def on_append_reply(state: State, message: AppendReply) -> None:
     if message.index > log.last:
         raise InvariantViolation(f"{message.src} has {message.index} of a log that ends at {log.last}")
     news = follower.acked(message.index)
-    if follower.pace is Pace.SNAPSHOT and follower.match >= log.first - 1:
+    if follower.pace is SNAPSHOT and follower.match >= log.first - 1:
         follower.replicate()
     if news:
         _caught_up(state, follower)
@@ -240,7 +240,7 @@ def on_snapshot_reply(state: State, message: SnapshotReply) -> None:
     if follower is None or message.src_id != follower.seat:
         return
     follower.heard = state.now
-    if follower.pace is not Pace.SNAPSHOT or message.index != follower.snapshot_index:
+    if follower.pace is not SNAPSHOT or message.index != follower.snapshot_index:
         return
     if message.done:
         follower.acked(message.index)
@@ -285,7 +285,7 @@ def send_timeout_now(state: State, to: str) -> None:
 def advance_commit(state: State) -> None:
     """Count replicas; then let a configuration take its next step."""
     log = state.log
-    if state.role is not Role.LEADER or log.commit == log.last:
+    if state.role is not LEADER or log.commit == log.last:
         return
     if len(state.configuration.voters) > 1 and not _anybody_further(state, log.commit):
         return
@@ -355,7 +355,8 @@ def open_reads(state: State) -> None:
 
 
 def confirm_reads(state: State) -> None:
-    state.answers.extend(state.reads.confirm(confirmed_round(state)))
+    if state.reads.unconfirmed:
+        state.answers.extend(state.reads.confirm(confirmed_round(state)))
 
 
 def confirmed_round(state: State) -> int:
@@ -371,6 +372,6 @@ def lease_until(state: State) -> float:
 
 
 def holds_lease(state: State) -> bool:
-    if state.role is not Role.LEADER or not state.leases or state.lease_given_up or not knows_commit(state):
+    if state.role is not LEADER or not state.leases or state.lease_given_up or not knows_commit(state):
         return False
     return state.now < lease_until(state)

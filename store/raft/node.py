@@ -47,7 +47,7 @@ from store.raft.messages import (
 )
 from store.raft.progress import Pace
 from store.raft.reads import Answer
-from store.raft.state import Incoming, Outgoing, Role, State
+from store.raft.state import FOLLOWER, LEADER, Incoming, Outgoing, Role, State
 
 __all__ = [
     "ChangeRefusedError",
@@ -205,7 +205,7 @@ class Node:
             state.heard = now
         if stored.partial is not None:
             state.incoming = Incoming(stored.partial[0], "", stored.partial[1])
-        self._told = RoleChange(Role.FOLLOWER, state.term, "")
+        self._told = RoleChange(FOLLOWER, state.term, "")
         self._number = 0
         state.wait_for_election()
         if state.configuration.founding:
@@ -228,7 +228,7 @@ class Node:
     def deadline(self) -> float:
         """The next time at which tick() has something to do; inf when only others can change anything."""
         state = self._state
-        if state.role is Role.LEADER:
+        if state.role is LEADER:
             return leading.deadline(state)
         return state.election_at if state.electable else inf
 
@@ -237,7 +237,7 @@ class Node:
         heartbeat, so that the silence of others may be ours: it counts once they had another chance to speak."""
         state = self._state
         state.now, state.stirred = now, True
-        if state.role is Role.LEADER:
+        if state.role is LEADER:
             leading.tick(state, held_up)
         else:
             election.tick(state, held_up)
@@ -307,7 +307,7 @@ class Node:
         InstallSnapshots with this meta come out."""
         if size <= 0:
             raise InvariantViolation(f"a snapshot of {size} bytes")
-        if self._state.role is Role.LEADER:
+        if self._state.role is LEADER:
             self._state.outgoing, self._state.stirred = Outgoing(meta, size), True
 
     def snapshot_failed(self, meta: SnapshotMeta) -> None:
@@ -327,7 +327,7 @@ class Node:
         state, log = self._state, self._state.log
         if state.stirred:
             state.stirred = False
-            if state.role is Role.LEADER:
+            if state.role is LEADER:
                 sending.sends(state, state.early)
         told = self._told
         changed = state.role is not told.role or state.term != told.term or state.leader != told.leader
@@ -337,7 +337,9 @@ class Node:
             return None
         number = self._number + 1
         entries: Sequence[Entry] = log.hand_out(number) if log.handed < log.last else ()
-        hard = self._new_hard(number, entries)
+        before = self._hard
+        promise = state.term != before.term or state.vote != before.vote or state.disk_id != before.id
+        hard = self._new_hard(number, promise) if promise or entries else None
         early, messages = split(state)
         if state.install:
             state.installing = number
@@ -367,16 +369,13 @@ class Node:
             state.snapshot_asked, state.snapshot_wanted = True, False
         return ready
 
-    def _new_hard(self, number: int, entries: Sequence[Entry]) -> HardState | None:
-        """What is to be stored besides entries: a new term or vote, and with other writes a better commit hint. Never a
-        commit beyond what was durable before: if the entries of this write were torn off in a crash, the hint would
-        bless what an earlier leader had put in their places."""
-        state, log, before = self._state, self._state.log, self._hard
-        promise = state.term != before.term or state.vote != before.vote or state.disk_id != before.id
-        if not promise and not entries:
-            return None
+    def _new_hard(self, number: int, promise: bool) -> HardState | None:
+        """What is to be stored besides entries: a new term or vote (`promise`), and with other writes a better commit
+        hint. Never a commit beyond what was durable before: if the entries of this write were torn off in a crash, the
+        hint would bless what an earlier leader had put in their places."""
+        state, log = self._state, self._state.log
         commit = log.commit if log.commit < log.stable else log.stable
-        if not promise and commit == before.commit:
+        if not promise and commit == self._hard.commit:
             return None
         self._hard = hard = HardState(state.term, state.vote, commit, state.disk_id)
         if promise:
@@ -412,7 +411,7 @@ class Node:
             state.durable = promises.popleft()[1]
         if 0 < state.installing <= number:
             following.installed(state)
-        if state.role is Role.LEADER:
+        if state.role is LEADER:
             before = log.commit
             leading.advance_commit(state)
             state.stirred = state.stirred or log.commit > before
@@ -445,7 +444,7 @@ class Node:
     def _lead(self, now: float, *, even_leaving: bool = False) -> State:
         state = self._state
         state.now, state.stirred = now, True
-        if state.role is not Role.LEADER:
+        if state.role is not LEADER:
             raise NotLeaderError(state.leader)
         if state.transfer and not even_leaving:
             raise NotLeaderError(state.transfer.to)

@@ -20,6 +20,10 @@ class Pace(StrEnum):
     SNAPSHOT = "snapshot"
 
 
+PROBE, REPLICATE, SNAPSHOT = Pace
+"""As `LEADER` in state.py."""
+
+
 @dataclass(slots=True)
 class Progress:
     """Indexes as in thesis figure 3.1 (matchIndex, nextIndex); times in seconds of the node's clock."""
@@ -34,7 +38,7 @@ class Progress:
     """The id of the disk whose answers count. Of a learner: of the one that answered last; 0: none yet."""
     voter: bool = True
     match: int = 0
-    pace: Pace = Pace.PROBE
+    pace: Pace = PROBE
     paused: bool = False
     """Probing, and the one Append is under way."""
     due: bool = True
@@ -60,13 +64,13 @@ class Progress:
 
     def blocked(self, window: int, window_bytes: int) -> bool:
         """May no entries be sent now?"""
-        if self.pace is Pace.PROBE:
+        if self.pace is PROBE:
             return self.paused
         return len(self.inflight) >= window or self.inflight_bytes >= window_bytes
 
     def sent_entries(self, last: int, size: int) -> None:
         """An Append with entries up to `last`, of so many bytes, is on its way."""
-        if self.pace is Pace.PROBE:
+        if self.pace is PROBE:
             self.paused = True
         else:
             self.inflight.append((last, size))
@@ -80,7 +84,7 @@ class Progress:
             self.match = index
             if index >= self.next:
                 self.next = index + 1
-        if self.pace is Pace.PROBE and index == self.match:
+        if self.pace is PROBE and index == self.match:
             self.replicate()
         inflight = self.inflight
         while inflight and inflight[0][0] <= index:
@@ -89,26 +93,26 @@ class Progress:
 
     def rejected(self, index: int, hint: int) -> None:
         """The follower has not what we have at `index`; the logs may agree at `hint`. Stale answers change nothing."""
-        if self.pace is Pace.SNAPSHOT or index <= self.match:
+        if self.pace is SNAPSHOT or index <= self.match:
             return
-        if self.pace is Pace.PROBE and index != self.next - 1:
+        if self.pace is PROBE and index != self.next - 1:
             return
         self.probe(min(index, hint + 1))
 
     def probe(self, following: int) -> None:
-        self.pace = Pace.PROBE
+        self.pace = PROBE
         self.next = max(self.match + 1, following)
         self.paused = False
         self._nothing_sent()
 
     def replicate(self) -> None:
         """From what it certainly has."""
-        self.pace = Pace.REPLICATE
+        self.pace = REPLICATE
         self.next = self.match + 1
         self._nothing_sent()
 
     def need_snapshot(self) -> None:
-        self.pace = Pace.SNAPSHOT
+        self.pace = SNAPSHOT
         self.snapshot_index = 0
         self._nothing_sent()
 

@@ -33,6 +33,11 @@ class Reads:
         """Reads that no round carries yet."""
         self._open: deque[tuple[int, float, int, list[int]]] = deque()
 
+    @property
+    def unconfirmed(self) -> bool:
+        """Is there a round that no majority has answered yet?"""
+        return bool(self._open)
+
     def add(self, context: int) -> None:
         self.waiting.append(context)
 

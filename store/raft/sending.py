@@ -9,7 +9,7 @@ from math import inf
 
 from store.raft.leading import awake, open_reads
 from store.raft.messages import Append, Entry, InstallSnapshot, Message
-from store.raft.progress import Pace, Progress
+from store.raft.progress import PROBE, REPLICATE, SNAPSHOT, Progress
 from store.raft.state import State
 
 Batches = dict[int, tuple[tuple[Entry, ...], int]]
@@ -23,14 +23,14 @@ def sends(state: State, out: list[Message]) -> None:
     delay, untold = state.config.commit_delay_seconds, False
     tell = not delay or state.now >= state.news_at
     for follower in state.followers.values():
-        if follower.pace is Pace.REPLICATE and follower.next > last and not follower.due:
+        if follower.pace is REPLICATE and follower.next > last and not follower.due:
             if follower.round_sent >= needed and (follower.commit_sent >= commit or not tell):
                 untold = untold or follower.commit_sent < commit
                 continue  # it has and knows all, or is told a moment later: nearly always
         before = len(out)
-        if follower.pace is not Pace.SNAPSHOT:
+        if follower.pace is not SNAPSHOT:
             _send_entries(state, follower, out, batches, tell)
-        if follower.pace is Pace.SNAPSHOT:
+        if follower.pace is SNAPSHOT:
             _send_chunks(state, follower, out)
         if len(out) > before:
             follower.sent = state.now
@@ -45,7 +45,7 @@ def sends(state: State, out: list[Message]) -> None:
 
 def sending_snapshot(state: State) -> bool:
     """Is there a live follower that needs one?"""
-    return any(f.pace is Pace.SNAPSHOT and awake(state, f) for f in state.followers.values())
+    return any(f.pace is SNAPSHOT and awake(state, f) for f in state.followers.values())
 
 
 def _send_entries(state: State, follower: Progress, out: list[Message], batches: Batches, tell: bool) -> None:
@@ -64,14 +64,14 @@ def _send_entries(state: State, follower: Progress, out: list[Message], batches:
         out.append(_append(state, follower, follower.next - 1, entries, state.reads.round))
         follower.sent_entries(entries[-1].index, size)
         news = True
-        if follower.pace is Pace.PROBE:
+        if follower.pace is PROBE:
             break
     if news:
         return
     if follower.due or follower.round_sent < state.reads.needed:
         out.append(_append(state, follower, follower.next - 1, (), state.reads.round))
     elif tell and follower.commit_sent < log.commit and follower.commit_sent < follower.next - 1:
-        if follower.pace is Pace.REPLICATE:
+        if follower.pace is REPLICATE:
             # Only news of the commit index: no round, and so no answer.
             out.append(_append(state, follower, follower.next - 1, (), 0))
 
