@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from cluster.errors import UsageError
@@ -127,15 +127,15 @@ class Recorder:
         return self._count
 
     def ok(self, number: int, now: float, result: Any = None, revision: int = 0) -> None:
-        self._close(number, end=now, outcome="ok", result=freeze(result), revision=revision)
+        self._close(number, "ok", now, freeze(result), revision=revision)
 
     def fail(self, number: int, now: float, error: str = "") -> None:
         """It certainly had no effect."""
-        self._close(number, end=now, outcome="fail", error=error)
+        self._close(number, "fail", now, error=error)
 
     def unknown(self, number: int, error: str = "") -> None:
         """It may have happened, or may still. The client goes on as another process."""
-        operation = self._close(number, end=NEVER, outcome="unknown", error=error)
+        operation = self._close(number, "unknown", NEVER, error=error)
         self._process.pop(operation.client, None)
 
     def failed(self, number: int, now: float, *, definite: bool, error: str) -> None:
@@ -150,8 +150,12 @@ class Recorder:
         everything = [*self._done, *self._open.items()]
         return tuple(operation for _, operation in sorted(everything, key=lambda pair: pair[0]))
 
-    def _close(self, number: int, **changes: Any) -> Operation:
-        operation = replace(self._open.pop(number), **changes)
+    def _close(
+        self, number: int, outcome: Outcome, end: float, result: Any = None, error: str = "", revision: int = 0
+    ) -> Operation:
+        was = self._open.pop(number)
+        call = (was.client, was.process, was.kind, was.key, was.value, was.start)
+        operation = Operation(*call, end, outcome, result, was.mode, was.site, error, revision)
         self._done.append((number, operation))
         return operation
 
