@@ -121,7 +121,7 @@ class Admin:
     async def list_members(self, request: Request) -> Any:
         """As the leader sees them. `role`: voter, learner, or leaving (until a joint configuration is left)."""
         _NOTHING.check(request.body)
-        self._member.leads_in()
+        self._member.leaderships.leads_in()
         status, now = self._member.node.status(), self._loop.time()
         followers = {follower.id: follower for follower in status.followers}
         configuration = status.configuration
@@ -161,7 +161,7 @@ class Admin:
     def _new_name(self, request: Request) -> str:
         _NAME.check(request.body)
         name: str = request.body[1]
-        self._member.check_addressed(request.body[0])
+        self._member.leaderships.check(request.body[0])
         if len(name.split()) != 1:
             raise bad(f"store.member.add: {name!r} is not a host's name")
         if name in self._member.node.status().configuration.everyone:
@@ -170,7 +170,7 @@ class Admin:
 
     def _member_names(self, request: Request, shape: Shape) -> list[str]:
         shape.check(request.body)
-        self._member.check_addressed(request.body[0])
+        self._member.leaderships.check(request.body[0])
         names: list[str] = request.body[1:]
         everyone = self._member.node.status().configuration.everyone
         for name in names:
@@ -191,7 +191,7 @@ class Admin:
             self._check_majority(target)
             index = node.propose_configuration(target, self._loop.time())
         except NotLeaderError as error:
-            raise member.refusal(error) from None
+            raise member.leaderships.refusal(error) from None
         except ChangeRefusedError as error:
             match = next((f.match for f in status.followers if f.id == learner), 0)
             raise StatusError("Conflict", str(error), {"match": match, "last": status.last}) from None
@@ -244,7 +244,7 @@ class Admin:
         goes on. Nothing is written meanwhile."""
         _NAME.check(request.body)
         member, node = self._member, self._member.node
-        member.check_addressed(request.body[0])
+        member.leaderships.check(request.body[0])
         status, to, answering = node.status(), request.body[1], self._answering()
         if to == status.id:
             return to
@@ -260,7 +260,7 @@ class Admin:
         try:
             node.transfer_leader(to, self._loop.time())
         except NotLeaderError as error:
-            raise member.refusal(error) from None
+            raise member.leaderships.refusal(error) from None
         except ChangeRefusedError as error:
             raise StatusError("Conflict", str(error)) from None
         member.stir()

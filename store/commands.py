@@ -21,6 +21,7 @@ leader of another term refuses it, for certain, so no copy of it, however late, 
                         or these and [order, target, min_mod, max_mod, min_create, max_create]
     store.watch         [key, end, revision, prev, progress]            batches: (revision, [(row, row or None), ...])
                         or these and [noput, nodelete]
+    store.happened      [client, serial]                                False: it certainly has not
     store.hash          [revision]                                      (revision, digest)
     store.lease.ttl     [id, keys wanted]       shell: (id, granted, remaining seconds, keys)
     store.lease.list    []                      shell: [(id, granted), ...]
@@ -65,6 +66,7 @@ _COMPACT = Shape("store.compact", term=int, serial=int, revision=int)
 _GRANT = Shape("store.lease.grant", term=int, serial=int, id=int, ttl=int)
 _REVOKE = Shape("store.lease.revoke", term=int, serial=int, id=int)
 _ALARM = Shape("store.alarm", term=int, serial=int, action=str, alarm=str)
+_HAPPENED = Shape("store.happened", client=str, serial=int)
 _TTL = Shape("store.lease.ttl", id=int, keys=bool)
 _KEEPALIVE = Shape("store.lease.keepalive", id=int)
 _FILTERS: dict[str, Any] = {"order": str, "target": str, "min_mod": int, "max_mod": int}
@@ -232,6 +234,10 @@ def check_alarm(body: Any) -> None:
         raise bad(f"store.alarm: unknown action {action!r}, one of {', '.join(ACTIONS)}")
     if alarm != NOSPACE:
         raise bad(f"store.alarm: unknown alarm {alarm!r}, there is {NOSPACE}")
+
+
+def check_happened(body: Any) -> None:
+    _HAPPENED.check(body)
 
 
 def check_ttl(body: Any) -> None:

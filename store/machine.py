@@ -133,6 +133,9 @@ class Machine:
         """The answer to a checked body of store.range. StatusError Compacted or FutureRevision."""
         return self.space.read(body)
 
+    def may_have_happened(self, client: str, serial: int) -> bool:
+        return self._sessions.may_have_happened(client, serial)
+
     @property
     def leases(self) -> Leases:
         return self.space.leases

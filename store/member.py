@@ -22,6 +22,7 @@ from cluster.world.host import Envelope, Host
 from store import codec
 from store.admin import Admin
 from store.config import Config
+from store.leaderships import Leaderships
 from store.machine import Machine
 from store.raft.config import Config as RaftConfig
 from store.raft.messages import Entry, InstallSnapshot, Message, SnapshotMeta
@@ -30,7 +31,7 @@ from store.service import Service
 from store.snapshot import SnapshotError
 from store.storage import Recovered, Storage
 from store.upkeep import Upkeep
-from store.waiting import Proposal, Read, Waiting, not_leader
+from store.waiting import Proposal, Read, Waiting
 from store.wal import WalError
 
 __all__ = ["Config", "Member", "run"]
@@ -76,6 +77,7 @@ class Member:
         """Of log, since this member's start."""
         stored = Stored(recovered.hard, meta, recovered.entries, storage.partial())
         self.node = Node(_raft_config(host.name, config), stored, host.rng, self._now())
+        self.leaderships = Leaderships(host.name, self.node, recovered.hard.term)
         self.upkeep = Upkeep(host, config, storage, self)
         self._peers: dict[str, bool] = {}
         self._messages: list[Message] = []
@@ -118,7 +120,7 @@ class Member:
     def propose(self, proposal: Proposal) -> None:
         """Answered when its entry is applied. StatusError NotLeader or TooManyRequests at once. It is for this
         leadership and no later one: whoever proposes for a client has looked which one that means."""
-        proposal.term = self.leads_in()
+        proposal.term = self.leaderships.leads_in()
         count = len(proposal.operations)
         if self._waiting.pending + count > self.config.max_pending:
             raise StatusError("TooManyRequests", f"{self._waiting.pending} proposals are under way")
@@ -128,39 +130,18 @@ class Member:
 
     def read(self, read: Read) -> None:
         """Served when this member has confirmed that it leads. StatusError NotLeader at once."""
-        self.leads_in()
+        self.leaderships.leads_in()
         self._reads.append(read)
         self.stir()
 
     def lease_read(self, read: Read) -> None:
         """Served at once while this member holds a lease (Raft thesis 6.4.1); else as `read`."""
-        self.leads_in()
+        self.leaderships.leads_in()
         index = self.node.lease_read(self._now())
         if index is not None and index <= self.applied:
             read.serve()
         else:
             self.read(read)
-
-    def leads_in(self) -> int:
-        """The term in which this member leads. StatusError NotLeader."""
-        if self.node.role is not Role.LEADER:
-            raise self.not_leader()
-        return self.node.term
-
-    def check_addressed(self, term: int) -> None:
-        """What changes anything names the leadership that it means. StatusError NotLeader if that is not this member's,
-        and then it never will be: clients know only terms in which somebody has led, and nobody begins to lead in one
-        of those again, no other member and no later boot of the same (term and vote are on its disk)."""
-        if term != self.leads_in():
-            raise self.not_leader()
-
-    def not_leader(self) -> StatusError:
-        return not_leader(self.host.name, self.node.leader, self.node.term)
-
-    def refusal(self, error: NotLeaderError) -> StatusError:
-        """While leadership is handed over, the heir leads in no term yet."""
-        known = error.leader == self.node.leader
-        return not_leader(self.host.name, error.leader, self.node.term if known else 0)
 
     def stir(self) -> None:
         """There is something to do at the end of this turn."""
@@ -237,7 +218,8 @@ class Member:
     def _propose(self, proposals: list[Proposal], now: float) -> None:
         waiting, term = self._waiting, self.node.term
         if any([proposal.term != term for proposal in proposals]):  # another leadership has begun meanwhile
-            waiting.refused([proposal for proposal in proposals if proposal.term != term], self.not_leader())
+            late = [proposal for proposal in proposals if proposal.term != term]
+            waiting.refused(late, self.leaderships.not_leader())
             proposals = [proposal for proposal in proposals if proposal.term == term]
         batches = waiting.gather(proposals, self.config.batch_operations, now)
         if not batches:
@@ -245,7 +227,7 @@ class Member:
         try:
             first = self.node.propose([pack(batch.operations) for batch in batches], now)
         except NotLeaderError as error:
-            refusal = self.refusal(error)
+            refusal = self.leaderships.refusal(error)
             for batch in batches:
                 waiting.refused(batch.owners, refusal)
         else:
@@ -259,7 +241,7 @@ class Member:
         try:
             self.node.read_index(self._context, now)
         except NotLeaderError as error:
-            refusal = self.refusal(error)
+            refusal = self.leaderships.refusal(error)
             for read in reads:
                 read.refuse(refusal)
             return
@@ -271,6 +253,8 @@ class Member:
         """The order of these lines is the contract (store/raft/node.py: Ready)."""
         if ready.changed is not None:
             change = ready.changed
+            if change.role is Role.LEADER:
+                self.leaderships.begins(change.term)
             self.host.note("role", {"term": change.term, "role": str(change.role), "leader": change.leader})
             self.upkeep.role_changed(self._now())
         if ready.refused is not None:
@@ -354,7 +338,7 @@ class Member:
             if batch.term == entry.term:
                 batch.settle(results)
             else:
-                batch.refuse(self.not_leader())
+                batch.refuse(self.leaderships.not_leader())
         self.applied = committed[-1].index
         self.node.applied(self.applied)
 

@@ -1,8 +1,9 @@
 """Who answers: which member leads, which one is near, and how long to go on asking.
 
 Must not know what is asked. A read is tried again on other members until its deadline. A write is sent again only after
-an answer that is definite and worth a retry (NotLeader, NoQuorum, TooManyRequests). A write without an answer is never
-sent again: it raises Timeout, indefinite; at the latest after its time, and sooner when another member is seen to lead.
+an answer that is definite and worth a retry (NotLeader, NoQuorum, TooManyRequests), or after Dropped if the leader says
+that it has not happened. A write without an answer is never sent again: it raises Timeout, indefinite; at the latest
+after its time, and sooner when another member is seen to lead.
 
 A write names the leadership that it is addressed to, (member, term), and is taken by no other. Whoever has never heard
 of one names term 0, and learns from the refusal; so does whoever names one that is over.
@@ -164,7 +165,10 @@ class Roster:
         except StatusError as error:
             if not self._again(error, target, body, write):
                 raise
-            return await self._insist(kind, body, Patience(within, began + within, error), write)
+            patience = Patience(within, began + within, error)
+            if error.reason == "Dropped":
+                await self._certainly_not(body, patience)
+            return await self._insist(kind, body, patience, write)
 
     async def _insist(self, kind: str, body: Any, patience: Patience, write: bool) -> Any:
         loop = self._loop
@@ -190,11 +194,14 @@ class Roster:
                 if not self._again(error, target, body, write):
                     raise
                 patience.failed(error)
+                if error.reason == "Dropped":
+                    await self._certainly_not(body, patience)
 
     def _again(self, error: StatusError, target: Address, body: Any, write: bool) -> bool:
         """May the request be sent once more; and to whom (`_leader`, `_next`)?"""
         timed_out = error.reason == "Timeout"
-        if not timed_out and not (error.definite and error.retry):
+        refused = (error.definite and error.retry) or error.reason == "Dropped"
+        if not (refused or timed_out):
             return False
         hint = error.details.get("leader")
         if type(hint) is str and hint and hint not in self.members and not timed_out:
@@ -208,7 +215,20 @@ class Roster:
         if not self._leader:
             at = self.members.index(target) if target in self.members else -1
             self._next = (at + 1) % len(self.members)
-        return not (timed_out and write)
+        return refused or (timed_out and not write)
+
+    async def _certainly_not(self, body: Any, patience: Patience) -> None:
+        """A write was lost with the leadership that it was addressed to, or with what its member remembered of that.
+        Today's leader knows whether it has happened: if not, it is as good as refused. If it may have, or nobody
+        answers, the error is raised."""
+        error, left = patience.failure, patience.deadline - self._loop.time()
+        try:
+            happened = await self.leading("store.happened", [self._rpc.host.name, body[1]], left, write=False)
+        except StatusError:
+            raise error from None
+        if happened is not False:
+            raise error
+        patience.failed(StatusError("NotLeader", f"{error.message}; it has not", error.details))
 
     async def _write(self, target: Address, kind: str, body: Any, within: float) -> Any:
         """One attempt. While no answer comes, look whether somebody else leads: then none will come."""
@@ -281,12 +301,12 @@ class Patience:
     def __init__(self, within: float, deadline: float, error: StatusError) -> None:
         self.within = within
         self.deadline = deadline
-        self._failure = error
+        self.failure = error
         self._refusal: StatusError | None = None
         self.failed(error)
 
     def failed(self, error: StatusError) -> None:
-        self._failure = error
+        self.failure = error
         if error.definite:
             self._refusal = error
 
@@ -294,4 +314,4 @@ class Patience:
         if self._refusal is not None:
             text = f"{kind} was refused for {self.within:g} s: {self._refusal.message}"
             return StatusError("NoQuorum", text)
-        return self._failure
+        return self.failure

@@ -19,7 +19,6 @@ from store.config import Config
 from store.mvcc.rows import PUT
 from store.mvcc.space import compacted_error
 from store.mvcc.watchers import Collected, Watcher, portions
-from store.sessions import Session
 from store.waiting import Operation, Proposal, Read
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ MAX_BATCH_BYTES = 8 << 20
 """Keys and values of one watch batch; what is more goes into the next, split between revisions."""
 
 
-def addressed(body: list[Any], term: int) -> bool:
-    """Does the request mean the leadership of that term? Then it is taken, and by no other one ever."""
+def addressed(body: list[Any], term: int | None) -> bool:
+    """Does the request mean the leadership of that term, None for none? Then it is taken, and by no other one ever."""
     named: int = body[0]
     return named == term
 
@@ -45,13 +44,11 @@ class Service:
         self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
         self._stream_number = 0
         self._publishing = False
-        self._term = 0
-        self._met: dict[tuple[str, int], Session] = {}
-        """Messages that were addressed to this member as the leader of `_term`, by sender and boot."""
         member.publish = self.publish
         for kind, (code, check) in commands.CODES.items():
             rpc.serve_batch(kind, self._writer(code, check))
         rpc.serve_batch("store.range", self.range)
+        rpc.serve_batch("store.happened", self._reader(commands.check_happened, self._happened))
         rpc.serve_batch("store.lease.keepalive", self._reader(commands.check_keepalive, self._keepalive))
         rpc.serve_batch("store.lease.ttl", self._reader(commands.check_ttl, self._ttl))
         rpc.serve_batch(
@@ -67,10 +64,10 @@ class Service:
             check = self._check_grant
 
         def write(batch: Batch) -> None:
-            term = self._member.leads_in()
-            if self._is_copy(batch, term):
+            leaderships, src = self._member.leaderships, batch.src
+            if leaderships.is_copy(src, batch.boot, batch.id):
                 return
-            src = batch.src
+            term = leaderships.now()
             limit = self._config.max_request_bytes
             operations: list[Operation] = []
             places: list[int] = []
@@ -78,7 +75,7 @@ class Service:
                 try:
                     check(body)
                     if not addressed(body, term):
-                        raise self._member.not_leader()
+                        raise leaderships.not_taken(body[0])
                     size = len(body[2]) + len(body[3]) if code == PUT else weight(body)
                     if size > limit:
                         raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
@@ -97,19 +94,6 @@ class Service:
                         batch.error(place, error)
 
         return write
-
-    def _is_copy(self, batch: Batch, term: int) -> bool:
-        """A second copy of a message is let fall: of one that was refused because there was too much to do, or because
-        leadership was being handed over, its sender was told that nothing happened. (What was sent anew has another id
-        and the same serial.) Messages of earlier leaderships need no memory: they name their term. Whose id is older
-        than the last so many of its sender counts as a copy too; who sent it finds no answer, which is never wrong."""
-        if term != self._term:
-            self._term, self._met = term, {}
-        sender = (batch.src, batch.boot)
-        met = self._met.get(sender)
-        if met is None:
-            met = self._met[sender] = Session(0, set())
-        return not met.first_time(batch.id)
 
     def _check_grant(self, body: Any) -> None:
         commands.check_grant(body, self._config.lease_min_ttl)
@@ -178,6 +162,11 @@ class Service:
                 self._member.read(self._held(batch, places, answer))
 
         return read
+
+    def _happened(self, body: Any, _: float) -> bool:
+        """Of an operation that was addressed to an earlier leadership. As this one was confirmed since, and
+        has committed an entry of its own, what is not in its log by then will never be committed."""
+        return self._member.machine.may_have_happened(*body)
 
     def _keepalive(self, body: Any, arrived: float) -> Any:
         """As of its arrival: the leadership was confirmed after that (store/mvcc/lessor.py)."""

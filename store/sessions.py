@@ -57,6 +57,10 @@ class Sessions:
         session = self._by_client.get(client)
         return session is not None and session.happened(serial)
 
+    def may_have_happened(self, client: str, serial: int) -> bool:
+        """False: it certainly has not. There is no telling once clients have been forgotten."""
+        return len(self._by_client) >= CLIENTS or self.happened(client, serial)
+
     def taken(self) -> list[tuple[str, int, set[int]]]:
         """A copy, to be sorted and written later: see `rows`."""
         return [(client, session.floor, session.seen.copy()) for client, session in self._by_client.items()]

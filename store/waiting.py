@@ -55,17 +55,6 @@ class Proposal:
                 answers.ok(place, result)
 
 
-def not_leader(name: str, leader: str, term: int) -> StatusError:
-    """`term`: the one in which `leader` is known to lead; 0: in none yet, for leadership is on its way there. What is
-    told here is what clients will name, so no term may be told before somebody has led in it."""
-    if not leader:
-        return StatusError("NotLeader", f"{name} knows no leader")
-    details = {"leader": leader, "term": term} if term else {"leader": leader}
-    if leader == name:
-        return StatusError("NotLeader", f"{name} leads in term {term}, and the request names another", details)
-    return StatusError("NotLeader", f"{name} does not lead, {leader} does", details)
-
-
 @dataclass(slots=True)
 class Read:
     """Linearizable reads of one message: `serve` answers them from the state, once that is new enough."""

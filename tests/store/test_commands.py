@@ -24,6 +24,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "store.range": commands.check_range,
     "store.watch": commands.watch_of,
     "store.hash": commands.revision_of,
+    "store.happened": commands.check_happened,
     "store.lease.ttl": commands.check_ttl,
     "store.lease.keepalive": commands.check_keepalive,
 }
@@ -88,6 +89,7 @@ GOOD: dict[str, list[Any]] = {
     "store.alarm": [0, 1, "clear", "NOSPACE"],
     "store.range": ["linearizable", b"k", b"z", 0, 0, 0, "asc", "mod", 0, 0, 0, 0],
     "store.watch": [b"k", None, 0, False, False],
+    "store.happened": ["client", 7],
     "store.hash": [0],
     "store.lease.ttl": [5, True],
     "store.lease.keepalive": [5],

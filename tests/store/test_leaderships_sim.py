@@ -194,6 +194,59 @@ def test_a_write_that_was_taken_is_not_handed_to_the_next_leadership(monkeypatch
     play(scenario)
 
 
+def test_what_an_earlier_boot_has_taken_is_not_refused_for_certain() -> None:
+    """The first copy was taken and its answer is lost; the second one meets a boot that has forgotten it."""
+
+    async def scenario(world: SimWorld) -> None:
+        names = await start(world)
+        store = await seat(world, "seat", timeout=3.0)
+        await store.put(b"k", b"1")
+        await agree(store)
+        first = await leader(store)
+        term = (await store.status(first)).term
+        rpc = Rpc(await world.join("twice", "desk"))
+        await world.fault(Duplicate(src=("twice",), kinds=("store.put",), probability=1.0, spread=3.0, id="twice"))
+        await world.fault(Partition(src=(first,), dst=("twice",), both=False, id="deaf"))
+        serial = rpc.serial()
+        asked = asyncio.ensure_future(rpc.call(first, "store.put", [term, serial, b"k", b"2", 0, 0], timeout=9.0))
+        await eventually(lambda: copies(world, first) == 1, within=1)
+        await asyncio.sleep(0.05)
+        await world.restart(first)
+        await world.heal("deaf")
+        error = await refused(asked)
+        assert (error.reason, error.definite) == ("Dropped", False)
+        assert (await store.range(b"k")).kvs[0].value == b"2"
+        at = await leader(store)
+        assert await rpc.call(at, "store.happened", ["twice", serial], timeout=1.0) is True
+        assert await rpc.call(at, "store.happened", ["twice", serial + 1], timeout=1.0) is False
+        assert await rpc.call(at, "store.happened", ["nobody", 1], timeout=1.0) is False
+        follower = next(name for name in names if name != at)
+        refusal = await refused(rpc.call(follower, "store.happened", ["twice", serial], timeout=1.0))
+        assert refusal.reason == "NotLeader"
+
+    def copies(world: SimWorld, name: str) -> int:
+        return sum(r[2:3] + r[4:7] == (name, "deliver", "store.put", "twice") for r in world.board.records)
+
+    play(scenario)
+
+
+def test_a_write_to_a_leader_that_was_restarted_is_made_once() -> None:
+    """It may have taken another copy, for all that it knows; today's leader knows that it has not."""
+
+    async def scenario(world: SimWorld) -> None:
+        await start(world)
+        store = await seat(world, "seat", timeout=3.0)
+        await store.put(b"k", b"1")
+        await agree(store)
+        first = await leader(store)
+        await world.restart(first)
+        assert (await store.put(b"k", b"2")).revision == 3
+        assert [r[4] for r in world.board.records if r[5:6] == ("store.happened",)].count("send") >= 1
+        await agree(store)
+
+    play(scenario)
+
+
 def test_without_the_rule_the_copy_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     ALL["any-term-taken"].install(monkeypatch)
     with pytest.raises(AssertionError):

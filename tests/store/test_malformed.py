@@ -17,7 +17,8 @@ from store import codec, commands
 from store.client import Compare, Put, Range, StoreClient
 from tests.store.workload import agree, leader, members, start
 
-KINDS = (*commands.CODES, "store.range", "store.hash", "store.watch", "store.lease.ttl", "store.lease.keepalive")
+KINDS = (*commands.CODES, "store.range", "store.hash", "store.watch", "store.happened")
+KINDS += ("store.lease.ttl", "store.lease.keepalive")
 GOOD: dict[str, Any] = {
     "store.range": commands.range_request(Range(b"k", b"z"), 0, "linearizable"),
     "store.put": commands.put_request(1 << 40, b"k", b""),
@@ -29,6 +30,7 @@ GOOD: dict[str, Any] = {
     "store.lease.ttl": (1, True),
     "store.lease.keepalive": (1,),
     "store.alarm": (0, 1 << 41, "list", "NOSPACE"),
+    "store.happened": ("client", 7),
     "store.hash": (0,),
     "store.watch": (b"k", None, 0, False, False),
 }
@@ -56,6 +58,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "store.range": commands.range_of,
     "store.hash": commands.revision_of,
     "store.watch": commands.watch_of,
+    "store.happened": commands.check_happened,
     "store.lease.ttl": commands.check_ttl,
     "store.lease.keepalive": commands.check_keepalive,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.world.sim.disk import SimDisk
 from store import service, wal
+from store.leaderships import Leaderships, not_leader
 from store.machine import Machine
 from store.member import Member
 from store.mvcc.lessor import Lessor
@@ -22,7 +23,7 @@ from store.segments import Segments
 from store.sessions import Session, Sessions
 from store.storage import Storage
 from store.upkeep import Upkeep
-from store.waiting import Batch, Waiting, not_leader
+from store.waiting import Batch, Waiting
 from tests.store.raft.bugs import Bug, Patch
 
 PLANTED: dict[str, Bug] = {}
@@ -113,7 +114,7 @@ def snapshot_of_later_state(patch: Patch) -> None:
 @planted("leader-reads-its-state", "a leader must not answer reads from its state without asking anybody", "6.4")
 def leader_reads_its_state(patch: Patch) -> None:
     def read(member: Member, read: Any) -> None:
-        member.leads_in()
+        member.leaderships.leads_in()
         read.serve()
 
     patch.setattr(Member, "read", read)
@@ -248,4 +249,13 @@ def lost_leadership_refuses(patch: Patch) -> None:
 @planted("any-term-taken", "a leader takes no write that is addressed to another leadership", "docs/decisions.md")
 def any_term_taken(patch: Patch) -> None:
     """So the copy of a write that was refused for certain happens once its member leads."""
-    patch.setattr(service, "addressed", lambda body, term: True)
+    patch.setattr(service, "addressed", lambda body, term: term is not None)
+
+
+@planted(
+    "forgotten-boot-refuses",
+    "what an earlier boot may have taken is not refused for certain",
+    "docs/decisions.md",
+)
+def forgotten_boot_refuses(patch: Patch) -> None:
+    patch.setattr(Leaderships, "not_taken", lambda leaderships, named: leaderships.not_leader())
