@@ -32,6 +32,7 @@ _ROWS = (
     Reason("Forbidden", 403, True, False, "you may not do that"),
     Reason("NotFound", 404, True, False, "no such object"),
     Reason("MethodNotAllowed", 405, True, False, "this kind has no such verb"),
+    Reason("NotAcceptable", 406, True, False, "the answer cannot take a form that was asked for"),
     Reason("AlreadyExists", 409, True, False, "an object of that name exists"),
     Reason("Conflict", 409, True, False, "the object has changed since it was read"),
     Reason("Expired", 410, True, False, "that revision is compacted; list again"),

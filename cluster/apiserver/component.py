@@ -20,7 +20,7 @@ from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.bootstrap import bootstrap
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.hub import Hub
-from cluster.apiserver.reads import Reads
+from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import Call, serve
 from cluster.apiserver.storage import Storage
 from cluster.apiserver.verbs import Verbs
@@ -28,7 +28,6 @@ from cluster.apiserver.watchcache import WatchCache
 from cluster.config import Etcd, Timing
 from cluster.errors import StatusError, UsageError
 from cluster.rpc import Request, Rpc, Sender
-from cluster.wire import pack
 from cluster.world.host import Address, Host
 from store.engines import engine
 
@@ -88,7 +87,7 @@ class Apiserver:
         self.ranges = Ranges(IPv4Network(config.service_cidr), (config.first_node_port, config.last_node_port))
         storage = Storage(store)
         self.cache = WatchCache(KINDS, config.window)
-        self.hub = Hub(pack)
+        self.hub = Hub()
         self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2)
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
         settings = (max(1, round(timing.default_toleration)), self.ranges)
@@ -154,7 +153,8 @@ class Apiserver:
         return await serve(request, timeout, self._open.is_set, once_open)
 
     async def _watch(self, kind: Kind, request: Request, sender: Sender) -> None:
-        await self.reads.watch(kind, Arguments(request.body), sender, self.config.timing.request_timeout)
+        reader = Reader(sender.send, patience=self.config.timing.request_timeout)
+        await self.reads.watch(kind, Arguments(request.body), reader)
 
     async def _ready(self, kind: Kind, call: Call) -> bool:
         await self.feed.ready()

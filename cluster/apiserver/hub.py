@@ -1,4 +1,4 @@
-"""Who watches what, and who is to be told of a change; each event is encoded once, however many watch.
+"""Who watches what, and who is to be told of a change; each event is encoded once for each form, however many watch.
 
 Pure: sending and encoding come in as functions. Must not wait: a change is handed to all its watchers in one turn.
 """
@@ -6,21 +6,33 @@ Pure: sending and encoding come in as functions. Must not wait: a change is hand
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cluster.api.kinds import KINDS
 from cluster.apiserver.watchcache import Change, Selection, Stored
 from cluster.errors import StatusError
 
-Encode = Callable[[Any], bytes]
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How watchers want events: `event(type, object)` is one event as bytes. Codecs of one `name` make the same bytes
+    of the same event."""
+
+    name: str
+    event: Callable[[str, dict[str, Any]], bytes]
+    item: Callable[[dict[str, Any]], bytes]
+    """An object by itself, as an item of lists."""
+
+
 INDEXED = "spec.nodeName"
 """Watches that pin this field (each kubelet's) are looked up by its value: a change of a pod concerns one of many."""
 
 
 class Watcher:
-    """`send`: hands over a list of encoded events. `end`: ends the stream with an error."""
+    """`send`: hands over a list of events in the form of `codec`. `end`: ends the stream with an error."""
 
-    __slots__ = ("end", "kind", "selection", "send", "told")
+    __slots__ = ("codec", "end", "kind", "selection", "send", "told")
 
     def __init__(
         self,
@@ -28,7 +40,9 @@ class Watcher:
         selection: Selection,
         send: Callable[[list[bytes]], None],
         end: Callable[[StatusError], None],
+        codec: Codec,
     ) -> None:
+        self.codec = codec
         self.kind = kind
         self.selection = selection
         self.send = send
@@ -63,8 +77,7 @@ class _Watchers:
 
 
 class Hub:
-    def __init__(self, encode: Encode) -> None:
-        self._encode = encode
+    def __init__(self) -> None:
         self._kinds: dict[str, _Watchers] = {kind: _Watchers() for kind in KINDS}
 
     def __len__(self) -> int:
@@ -85,7 +98,7 @@ class Hub:
             for watcher in self._kinds[change.kind].concerned(change):
                 type = watcher.selection.sees(change)
                 if type:
-                    outbox.setdefault(watcher, []).append(self.event(type, change))
+                    outbox.setdefault(watcher, []).append(event_of(watcher.codec, type, change))
                     watcher.told = change.revision
         for watcher, events in outbox.items():
             watcher.send(events)
@@ -93,12 +106,14 @@ class Hub:
     def bookmark(self, revision: int) -> None:
         """Tell all watchers how far they are; those that know are left in peace."""
         for name, watchers in self._kinds.items():
-            encoded: bytes | None = None
+            encoded: dict[str, bytes] = {}
             for watcher in watchers.all():
                 if watcher.told < revision:
-                    encoded = encoded or self._encode(_bookmark(name, revision))
+                    codec = watcher.codec
+                    if codec.name not in encoded:
+                        encoded[codec.name] = codec.event("BOOKMARK", bookmark_of(name, revision))
                     watcher.told = revision
-                    watcher.send([encoded])
+                    watcher.send([encoded[codec.name]])
 
     def close(self, error: StatusError) -> None:
         """End all watches."""
@@ -106,25 +121,24 @@ class Hub:
             for watcher in list(watchers.all()):
                 watcher.end(error)
 
-    def event(self, type: str, change: Change) -> bytes:
-        """The encoded event, made at its first use."""
-        found = change.encoded.get(type)
-        if found is None:
-            stored = change.last if type == "DELETED" else change.new
-            assert stored is not None
-            found = self._encode({"type": type, "object": stored.obj})
-            change.encoded[type] = found
-        return found
 
-    def added(self, stored: Stored) -> bytes:
-        """A synthetic ADDED for what is there when a watch without a revision starts."""
-        return self._encode({"type": "ADDED", "object": stored.obj})
+def event_of(codec: Codec, type: str, change: Change) -> bytes:
+    """The encoded event, made at its first use in that form."""
+    key = codec.name + type
+    found = change.encoded.get(key)
+    if found is None:
+        stored = change.last if type == "DELETED" else change.new
+        assert stored is not None
+        found = change.encoded[key] = codec.event(type, stored.obj)
+    return found
 
-    def item(self, stored: Stored) -> bytes:
-        """The object itself, encoded at its first use: an item of lists."""
-        if stored.encoded is None:
-            stored.encoded = self._encode(stored.obj)
-        return stored.encoded
+
+def item_of(codec: Codec, stored: Stored) -> bytes:
+    """The object itself, encoded at its first use in that form: an item of lists."""
+    found = stored.encoded.get(codec.name)
+    if found is None:
+        found = stored.encoded[codec.name] = codec.item(stored.obj)
+    return found
 
 
 def _pin(stored: Stored) -> str:
@@ -132,6 +146,7 @@ def _pin(stored: Stored) -> str:
     return str(spec.get("nodeName") or "")
 
 
-def _bookmark(kind: str, revision: int) -> dict[str, Any]:
+def bookmark_of(kind: str, revision: int) -> dict[str, Any]:
+    """The object of a BOOKMARK: only how far the watcher has seen."""
     meta = {"resourceVersion": str(revision), "creationTimestamp": None}
-    return {"type": "BOOKMARK", "object": {"kind": kind, "apiVersion": KINDS[kind].api_version, "metadata": meta}}
+    return {"kind": kind, "apiVersion": KINDS[kind].api_version, "metadata": meta}

@@ -10,7 +10,8 @@ Shell. Must not write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cluster.api.kinds import Kind
@@ -20,17 +21,40 @@ from cluster.api.tables import table
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.feed import Feed
-from cluster.apiserver.hub import Hub, Watcher
+from cluster.apiserver.hub import Codec, Hub, Watcher, bookmark_of, event_of, item_of
 from cluster.apiserver.request import Call
 from cluster.apiserver.storage import Storage
 from cluster.apiserver.subresources import scale_of
 from cluster.apiserver.watchcache import Page, Selection, WatchCache, parse_token
 from cluster.errors import StatusError
-from cluster.rpc import Sender
+from cluster.wire import pack
 from cluster.world.host import Host
 
 CHUNK = 500
 """Events per message of a watch that starts with all there is."""
+INITIAL_END = "k8s.io/initial-events-end"
+"""Annotation of the bookmark after which a watch tells what is new (Kubernetes: sendInitialEvents)."""
+
+
+PACKED = Codec("msgpack", lambda type, obj: pack({"type": type, "object": obj}), pack)
+"""As events and items travel on the bus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who watches: where events go, in which form, and how long it waits until a revision is reached. `initial`: told
+    when all that was there at the start has been told."""
+
+    send: Callable[[list[bytes]], None]
+    codec: Codec = PACKED
+    patience: float = 5.0
+    initial: bool = False
+
+
+def initial_end(kind: Kind, revision: int) -> Object:
+    obj = bookmark_of(kind.kind, revision)
+    obj["metadata"]["annotations"] = {INITIAL_END: "true"}
+    return obj
 
 
 class Reads:
@@ -56,12 +80,12 @@ class Reads:
         return scale_of(kind, await self.get(kind, call))
 
     async def list(self, kind: Kind, call: Call) -> dict[str, Any]:
-        page = await self._page(kind, call)
+        page = await self.page(kind, call)
         return {
             "kind": kind.kind + "List",
             "apiVersion": kind.api_version,
-            "metadata": _list_metadata(page),
-            "items": [self._hub.item(stored) for stored in page.items],
+            "metadata": list_metadata(page),
+            "items": [item_of(PACKED, stored) for stored in page.items],
         }
 
     async def table(self, kind: Kind, call: Call) -> dict[str, Any]:
@@ -69,8 +93,8 @@ class Reads:
             objects = [await self.get(kind, call)]
             metadata = {"resourceVersion": objects[0]["metadata"]["resourceVersion"]}
         else:
-            page = await self._page(kind, call)
-            objects, metadata = [stored.obj for stored in page.items], _list_metadata(page)
+            page = await self.page(kind, call)
+            objects, metadata = [stored.obj for stored in page.items], list_metadata(page)
         columns, rows = table(kind, objects, self._host.clock.now(), call.args.flag("wide"))
         return {
             "metadata": metadata,
@@ -85,8 +109,9 @@ class Reads:
         await self._feed.fresh(call.left())
         return [stored.obj for stored in self._cache.list(kind.kind, selection)]
 
-    async def watch(self, kind: Kind, args: Arguments, sender: Sender, patience: float) -> None:
+    async def watch(self, kind: Kind, args: Arguments, reader: Reader) -> None:
         """Until the reader leaves, or the events that it would need are not to be had."""
+        codec, send = reader.codec, reader.send
         selection, revision = select(kind, args), args.revision()
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -94,16 +119,18 @@ class Reads:
             if not ended.done():
                 ended.set_exception(error)
 
-        await self._catch_up(revision, patience)
-        watcher = Watcher(kind.kind, selection, sender.send, end)
+        await self._catch_up(revision, reader.patience)
+        watcher = Watcher(kind.kind, selection, send, end, codec)
         # From here to `add` nothing may wait: an event in between would be lost.
         if revision:
             changes = self._cache.since(kind.kind, revision)
-            events = [self._hub.event(seen, change) for change in changes if (seen := selection.sees(change))]
+            events = [event_of(codec, seen, change) for change in changes if (seen := selection.sees(change))]
         else:
-            events = [self._hub.added(stored) for stored in self._cache.list(kind.kind, selection)]
+            events = [codec.event("ADDED", stored.obj) for stored in self._cache.list(kind.kind, selection)]
+        if reader.initial:
+            events.append(codec.event("BOOKMARK", initial_end(kind, self._cache.revision)))
         for at in range(0, len(events), CHUNK):
-            sender.send(events[at : at + CHUNK])
+            send(events[at : at + CHUNK])
         watcher.told = self._cache.revision if revision == self._cache.revision else 0
         self._hub.add(watcher)
         try:
@@ -123,7 +150,8 @@ class Reads:
                 raise refusals.not_ready() from None
             raise refusals.too_new(revision or 0, self._cache.revision) from None
 
-    async def _page(self, kind: Kind, call: Call) -> Page:
+    async def page(self, kind: Kind, call: Call) -> Page:
+        """What a list shows: at most `limit` of what is selected, of one snapshot."""
         args = call.args
         selection, limit = select(kind, args), args.number("limit") or 0
         token, revision = args.text("continue"), args.revision()
@@ -145,7 +173,7 @@ def select(kind: Kind, args: Arguments) -> Selection:
     return Selection(namespace, parse_label_selector(args.text("labels")), fields)
 
 
-def _list_metadata(page: Page) -> dict[str, Any]:
+def list_metadata(page: Page) -> dict[str, Any]:
     metadata: dict[str, Any] = {"resourceVersion": str(page.revision)}
     if page.continue_:
         metadata["continue"] = page.continue_

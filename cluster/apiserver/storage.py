@@ -30,7 +30,9 @@ _by_plural: dict[str, Kind] = {}
 @dataclass(frozen=True, slots=True)
 class Write:
     """`obj` None deletes. `expected`: the mod_revision that the key must have, 0 for none at all. `claims` must not
-    exist and are made, `releases` are deleted, in the same transaction; `within`, a namespace's name, must exist."""
+    exist and are made, `releases` are deleted, in the same transaction; `within`, a namespace's name and mod_revision,
+    must still be that version: who looked at it saw that it takes new objects, and a cache may be late to hear that it
+    is going."""
 
     kind: Kind
     key: str
@@ -38,12 +40,12 @@ class Write:
     expected: int
     claims: Sequence[str] = ()
     releases: Sequence[str] = ()
-    within: str = ""
+    within: tuple[str, int] = ("", 0)
 
 
 class Written(NamedTuple):
     """`revision` 0: nothing was written, because `current` is what is there (None: nothing is), or because others
-    hold the claims `taken`, or because the namespace is not there (`homeless`)."""
+    hold the claims `taken`, or because the namespace is another one or not there (`homeless`)."""
 
     revision: int
     current: Stored | None = None
@@ -76,14 +78,16 @@ class Storage:
         key = _key(write.kind, write.key)
         compares = [Compare(key, "mod", "=", write.expected)]
         compares += [Compare(claim.encode(), "version", "=", 0) for claim in write.claims]
-        if write.within:
-            compares.append(Compare(_key(KINDS["Namespace"], write.within), "version", ">", 0))
+        namespace, version = write.within
+        home = _key(KINDS["Namespace"], namespace)
+        if namespace:
+            compares.append(Compare(home, "mod", "=", version))
         success: list[Op] = [Delete(key)] if write.obj is None else [Put(key, encode(write.obj))]
         success += [Put(claim.encode(), write.key.encode()) for claim in write.claims]
         success += [Delete(claim.encode()) for claim in write.releases]
         failure = [Range(key), *(Range(claim.encode(), keys_only=True) for claim in write.claims)]
-        if write.within:
-            failure.append(Range(_key(KINDS["Namespace"], write.within), keys_only=True))
+        if namespace:
+            failure.append(Range(home, keys_only=True))
         try:
             result = await self.store.txn(compares, success, failure, timeout=timeout)
         except StatusError as error:
@@ -92,7 +96,8 @@ class Storage:
             return Written(result.revision)
         found = [response for response in result.responses if isinstance(response, RangeResult)]
         taken = tuple(claim for claim, held in zip(write.claims, found[1:], strict=False) if held.kvs)
-        return Written(0, _stored(found[0]), taken, bool(write.within) and not found[-1].kvs)
+        homeless = bool(namespace) and [kv.mod_revision for kv in found[-1].kvs] != [version]
+        return Written(0, _stored(found[0]), taken, homeless)
 
     async def load(self, timeout: float) -> tuple[int, list[Arrived]]:
         """Everything there is at one revision, linearizable: (revision, objects)."""

@@ -113,8 +113,7 @@ class Verbs:
 
     async def _create(self, kind: Kind, given: Object, call: Call) -> Object:
         obj = registry.prepare_create(kind, given, self._host.clock.now(), self._host.rng)
-        if kind.namespaced:
-            await self._check_namespace(kind, obj, call)
+        within = await self._home(kind, obj, call)
         obj = admission.admit_create(kind, obj, self._admission)
         obj = registry.complete(kind, obj, unknown=call.args.text("fieldValidation"))
         key, taken, fresh = key_of(obj), set[str](), False
@@ -133,15 +132,16 @@ class Verbs:
                     raise refusals.already_exists(kind, name_of(obj))
                 return outcome.obj
             call.wrote = True
-            write = Write(kind, key, outcome.obj, 0, outcome.claims, within=namespace_of(obj))
+            write = Write(kind, key, outcome.obj, 0, outcome.claims, within=within)
             written = await self._storage.commit(write, call.left())
             if written.revision:
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
-            if written.homeless:
-                raise refusals.not_found(KINDS["Namespace"], namespace_of(obj))
             if written.current is not None:
                 raise refusals.already_exists(kind, name_of(obj))
+            if written.homeless:
+                within = await self._home(kind, obj, call, live=True)
+                continue
             self._retake(obj, outcome.obj, written.taken, taken)
 
     async def _modify(self, kind: Kind, key: str, call: Call, change: Change) -> Object:
@@ -199,14 +199,20 @@ class Verbs:
 
         return await self._modify(kind, call.args.key(kind), call, change)
 
-    async def _check_namespace(self, kind: Kind, obj: Object, call: Call) -> None:
+    async def _home(self, kind: Kind, obj: Object, call: Call, *, live: bool = False) -> tuple[str, int]:
+        """The namespace that the object is to be in, and its version, which says that it takes new objects; a refusal
+        if it does not. The cache may be behind: what it says is held against the store in the write's transaction."""
         name = namespace_of(obj)
-        cached = self._find("Namespace", name)
+        if not kind.namespaced:
+            return "", 0
+        stored = None if live else self._cache.get("Namespace", name)
         try:
-            admission.namespace_lifecycle(kind, obj, cached)
+            admission.namespace_lifecycle(kind, obj, stored.obj if stored else None)
         except StatusError:
             stored = await self._storage.get(KINDS["Namespace"], name, call.left())
             admission.namespace_lifecycle(kind, obj, stored.obj if stored else None)
+        assert stored is not None  # else it was refused
+        return name, stored.revision
 
     # ── Services' addresses ──────────────────────────────────────────────────────────────────────────────────
 

@@ -31,7 +31,7 @@ class Stored:
         """`obj` as it was stored, without resourceVersion; it is not changed."""
         self.obj: Object = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
         self.revision = revision
-        self.encoded: bytes | None = None
+        self.encoded: dict[str, bytes] = {}
 
 
 class Change:

@@ -15,9 +15,10 @@ from cluster.api.selectors import parse_field_selector
 from cluster.apiserver import allocation
 from cluster.apiserver.admission import NOT_READY, UNREACHABLE, Settings, admit_create, namespace_lifecycle
 from cluster.apiserver.hub import Hub, Watcher
+from cluster.apiserver.reads import PACKED
 from cluster.apiserver.watchcache import Arrived, Selection, WatchCache
 from cluster.errors import StatusError
-from cluster.wire import pack, unpack
+from cluster.wire import unpack
 from tests.cluster.apiserver.cluster import pod, service
 
 Object = dict[str, Any]
@@ -115,7 +116,7 @@ changes = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(("", "n1", 
 
 @given(changes)
 def test_watchers_that_are_looked_up_see_what_all_would(story: list[tuple[str, str | None]]) -> None:
-    cache, hub = WatchCache(KINDS, 100), Hub(pack)
+    cache, hub = WatchCache(KINDS, 100), Hub()
     cache.reset(1, [])
     inboxes: dict[str, list[tuple[str, str]]] = {}
     expected: dict[str, list[tuple[str, str]]] = {}
@@ -128,7 +129,7 @@ def test_watchers_that_are_looked_up_see_what_all_would(story: list[tuple[str, s
         def send(events: list[bytes], inbox: list[tuple[str, str]] = inbox) -> None:
             inbox.extend((e["type"], e["object"]["metadata"]["name"]) for e in map(unpack, events))
 
-        hub.add(Watcher("Pod", selection, send, lambda error: None))
+        hub.add(Watcher("Pod", selection, send, lambda error: None, PACKED))
     for revision, (name, node) in enumerate(story, 2):
         obj = None if node is None else pod(name, nodeName=node)
         made = cache.apply(revision, [Arrived("Pod", f"default/{name}", revision, obj)])
