@@ -312,7 +312,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         for task in tasks:
             if not task.done():
                 # Its next step was dropped with its owner, so cancelling could not reach it.
-                with suppress(RuntimeError):  # a `finally` that awaits
+                with suppress(RuntimeError, BaseExceptionGroup):  # a `finally` that awaits; a task group that ends
                     task.get_coro().close()
             elif not task.cancelled():
                 task.exception()  # seen: nobody is left to report it to

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.client.cache import gone
 from cluster.errors import StatusError
+from cluster.world.faults import Delay
 from cluster.world.scenario import eventually
 from tests.cluster.apiserver.cluster import Cluster, config_map, deployment, pod, service, simulate
 
@@ -213,6 +214,34 @@ def test_namespaces_go_when_they_are_finalized() -> None:
         assert (await refused(client.delete("Namespace", "kube-system"))).reason == "Forbidden"
 
     simulate(story)
+
+
+def test_an_apiserver_that_lags_makes_nothing_in_a_namespace_that_is_going() -> None:
+    """It was found by the zoo's story "namespaces": what was made so outlived its namespace."""
+
+    async def story(cluster: Cluster) -> None:
+        client, other = await cluster.client(), await cluster.client("other", first=1)
+        await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}})
+        await other.list("Namespace")
+        await cluster.world.fault(Delay(dst=("apiserver-1",), kinds=("store.watch.item*",), seconds=1.0))
+        await client.delete("Namespace", "team")
+        assert (await refused(other.create(config_map("late", "team")))).reason == "Forbidden"
+        assert (await client.list("ConfigMap", "team"))["items"] == []
+
+    simulate(story, apiservers=2)
+
+
+def test_a_namespace_that_has_changed_takes_new_objects_all_the_same() -> None:
+    async def story(cluster: Cluster) -> None:
+        client, other = await cluster.client(), await cluster.client("other", first=1)
+        await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}})
+        await other.list("Namespace")
+        await cluster.world.fault(Delay(dst=("apiserver-1",), kinds=("store.watch.item*",), seconds=1.0))
+        await client.patch("Namespace", "team", {"metadata": {"labels": {"a": "b"}}})
+        made = await other.create(config_map("late", "team"))
+        assert made["metadata"]["namespace"] == "team"
+
+    simulate(story, apiservers=2)
 
 
 def test_services_get_addresses_that_nobody_else_has() -> None:
