@@ -300,6 +300,7 @@ ACTIONS: Mapping[str, Action] = {
             "kind": Field("word", "of what", required=True),
             "name": Field("text", "of one; or", ""),
             "labels": Field("text", "of all with these labels, as app=nginx", ""),
+            "amount": Field("text", "of those with the labels: all, one, 2, 50%, up to 40%, some", "all"),
             "namespace": Field("text", "", "default"),
             "grace": Field("duration", "seconds to end in; -1: as the object says", -1.0, signed=True),
         },

@@ -29,8 +29,9 @@ class Atom:
 @dataclass(frozen=True, slots=True)
 class Target:
     """Whom to strike, looked up when the fault strikes. `of` is a union, `but` what is taken out of it, `amount` how
-    many of the rest: "all"; "one", "count" (`number`), "share" (`number` of 1), "some" (a random subset that is not
-    empty), "minority", "majority": drawn from the scenario's dice."""
+    many of the rest: "all"; "one", "count" (`number`), "share" (`number` of 1), "up-to" (at least one and at most the
+    share `number`), "some" (a random subset that is not empty), "minority", "majority": drawn from the scenario's
+    dice."""
 
     text: str
     """As it was written, for reports."""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cluster.errors import UsageError
 from cluster.scenario.model import Atom, Condition, Shape, Step, Target
-from cluster.scenario.target import COMPONENTS, ROLES, describe
+from cluster.scenario.target import COMPONENTS, ROLES, describe, parse_amount
 
 Wrong = tuple[str, str]
 NEEDS_CLUSTER = ("leases", "pods", "nodes", "links")
@@ -204,6 +205,8 @@ def wrong_step(step: Step, extent: Extent) -> Iterator[Wrong]:
         yield from _only("apiserver", step.args.get("targets", ()), extent)
         if step.args.get("code") not in (429, 500, 503, 504):
             yield f"an apiserver does not answer {step.args.get('code')}", "code: 429, 500, 503 or 504"
+    if step.action == "delete":
+        yield from _amount(str(step.args.get("amount", "all")))
     if step.action == "delete" and bool(step.args.get("name")) == bool(step.args.get("labels")):
         yield "name or labels, and not both", "name: web-0, or labels: app=nginx"
     at_least = {"n": 1, "members": 1, "workers": 1, "replicas": 0, "thenEvery": 0, "rate": 1e-9}
@@ -214,6 +217,13 @@ def wrong_step(step: Step, extent: Extent) -> Iterator[Wrong]:
     named = step.args.get("object")
     if isinstance(named, str) and named.count("/") != 1:
         yield f"{named!r} is not an object", "KIND/NAME, as deployment/nginx"
+
+
+def _amount(word: str) -> Iterator[Wrong]:
+    try:
+        parse_amount(word, word)
+    except UsageError as error:
+        yield str(error.args[0]), error.remedy
 
 
 def _partition(step: Step, extent: Extent) -> Iterator[Wrong]:

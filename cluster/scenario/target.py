@@ -4,7 +4,7 @@
     members except leader:store   2 of zone:a   machine of leader:store   store-0, store-1   nodes-of:app=nginx
 
     target := [amount "of"] ["machine of"] names ["except" names]        names := name ("," name)*
-    amount := "all" | "one" | "some" | "minority" | "majority" | a number | a percentage
+    amount := "all" | "one" | "some" | "minority" | "majority" | a number | a percentage | "up to" a percentage
 
 A text is one `Target`: its amount is of all the names after it. A YAML list is a union of such texts. Pure: who a role
 is when the fault strikes is looked up by `cluster.experiments`.
@@ -69,7 +69,11 @@ ROLES: Mapping[str, Role] = {
     ),
     "node-of": Role("the machine that a pod runs on", "node-of:web-0", "POD", gives="machines", needs="pods"),
     "nodes-of": Role(
-        "the machines that run pods with labels", "nodes-of:app=nginx", "KEY=VALUE", gives="machines", needs="pods"
+        "the machines that run pods with labels ([NAMESPACE/]KEY=VALUE[+KEY=VALUE])",
+        "nodes-of:app=nginx",
+        "KEY=VALUE",
+        gives="machines",
+        needs="pods",
     ),
     "minority-with-leader": Role(
         "the store's leader and as many followers as still make a minority", "minority-with-leader", needs="store"
@@ -82,6 +86,7 @@ AMOUNTS: Mapping[str, str] = {
     "one": "one, drawn by the dice",
     "N": "so many, drawn by the dice: `2 of members`",
     "P%": "that share of them, rounded to a whole number, at least one: `50% of workers`",
+    "up to P%": "a random number of them, at least one and at most that share: `up to 40% of workers`",
     "some": "a random subset that is not empty",
     "minority": "the largest number that is less than half",
     "majority": "the smallest number that is more than half",
@@ -89,8 +94,10 @@ AMOUNTS: Mapping[str, str] = {
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 _POD = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
-_LABEL = re.compile(r"([-a-zA-Z0-9_./]+)=([-a-zA-Z0-9_.]*)", re.ASCII)
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?%|\d+|[A-Za-z]+)\s+of\s+(.+)", re.ASCII | re.DOTALL)
+_ONE = r"[-a-zA-Z0-9_./]+=[-a-zA-Z0-9_.]*"
+_LABEL = re.compile(rf"{_ONE}([+]{_ONE})*", re.ASCII)
+_PODS = re.compile(rf"[-a-z0-9]+/|([-a-z0-9]+/)?{_ONE}([+]{_ONE})*", re.ASCII)
+_AMOUNT = re.compile(r"(up to \d+(?:\.\d+)?%|\d+(?:\.\d+)?%|\d+|[A-Za-z]+)\s+of\s+(.+)", re.ASCII | re.DOTALL)
 _MACHINE = re.compile(r"machines?\s+of\s+(.+)", re.ASCII | re.DOTALL)
 _REMEDY = "such as store-1, leader:store, one of members"
 
@@ -105,7 +112,7 @@ def parse(text: str) -> Target:
     if match := _MACHINE.fullmatch(rest):
         machine, rest = True, match[1]
     if match := _AMOUNT.fullmatch(rest):
-        amount, number = _amount(match[1], written)
+        amount, number = parse_amount(match[1], written)
         rest = match[2]
     if match := _MACHINE.fullmatch(rest):
         machine, rest = True, match[1]
@@ -118,12 +125,13 @@ def parse(text: str) -> Target:
     return Target(written, of, _atoms(taken[0], written) if taken else (), amount, number)
 
 
-def _amount(word: str, written: str) -> tuple[str, float]:
-    if word.endswith("%"):
-        share = float(word[:-1]) / 100
+def parse_amount(word: str, written: str) -> tuple[str, float]:
+    """`Target.amount` and `Target.number` of "one", "2", "50%", "up to 40%"; `written` is quoted in the UsageError."""
+    if re.fullmatch(r"(up to )?\d+(\.\d+)?%", word, re.ASCII):
+        share = float(word.removeprefix("up to ")[:-1]) / 100
         if not 0 < share <= 1:
             raise UsageError(f"{word} of anything is not possible in {written!r}", remedy="more than 0% and up to 100%")
-        return "share", share
+        return "up-to" if word.startswith("up to ") else "share", share
     if word.isdecimal():
         if not 0 < int(word) <= 100_000:
             raise UsageError(f"{word} of anything is nobody in {written!r}", remedy="at least 1")
@@ -190,12 +198,24 @@ def _argument(role: str, spec: Role, arg: str) -> str:
             remedy = f"did you mean {role}:{near[0]}?" if near else f"one of {', '.join(spec.choices)}"
             raise UsageError(f"there is no {role} of {arg!r}", remedy=remedy)
         return arg
-    fits = _LABEL if spec.argument == "KEY=VALUE" else _POD if role in ("node-of", "holder") else _NAME
+    fits = (
+        _PODS if role == "nodes-of" else _LABEL if role == "label" else _POD if role in ("node-of", "holder") else _NAME
+    )
     if role == "zone":
         fits = re.compile(r"[-a-zA-Z0-9_.]+", re.ASCII)
     if not fits.fullmatch(arg):
         raise UsageError(f"{arg!r} is not what stands after {role}:", remedy=f"such as {spec.example}")
     return arg
+
+
+def selector(text: str) -> tuple[str, dict[str, str]]:
+    """Namespace ("" if none is named) and labels of "app=nginx+tier=web", "kube-system/app=dns" or "kube-system/" (all
+    of a namespace); conditions write a comma for the plus. A prefix with a dot belongs to the label's key."""
+    namespace, slash, rest = text.partition("/")
+    if not slash or "=" in namespace or "." in namespace:
+        namespace, rest = "", text
+    pairs = [pair.partition("=") for pair in re.split("[+,]", rest) if pair]
+    return namespace, {key: value for key, _, value in pairs}
 
 
 def describe(atom: Atom) -> str:
