@@ -43,6 +43,9 @@ class Harm:
         return data[: dice.randrange(len(data))] if self.tear else data
 
 
+NO_HARM = Harm()
+
+
 @dataclass(slots=True)
 class DiskRules:
     """The rules as they concern one host's disk. `now` gives the world's time."""
@@ -58,6 +61,8 @@ class DiskRules:
 
     def harm(self, file: str) -> Harm:
         """For one sync of `file`; counts it as evidence."""
+        if not self.rules.rules:
+            return NO_HARM
         struck: dict[str, float] = {}
         for rule in self._mine():
             if rule.matches_kind(file):

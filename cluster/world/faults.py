@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from cluster.errors import UsageError
 
@@ -23,8 +23,7 @@ Deliveries = tuple[float, ...]
 DELIVER: Deliveries = (0.0,)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One direction between two hosts, with the machines they are on: what rules match against."""
 
     src: str

@@ -19,6 +19,7 @@ from cluster.world.journal import DELIVER, DROP, SEND, Digest, Record
 from cluster.world.ruleset import RuleSet
 from cluster.world.sim.disk import Platter, SimDisk
 from cluster.world.sim.loop import Owner, SimLoop
+from cluster.world.sim.schedule import Schedule
 
 EPOCH = 1767225600.0
 """Wall time at the start of every run: 2026-01-01T00:00:00Z."""
@@ -91,14 +92,10 @@ class Wire:
     def __init__(self, src: Place, dst: Place) -> None:
         self.link = Link(src.name, src.machine.name, dst.name, dst.machine.name)
         self.place = dst
-        self.length = _length(src, dst)
+        self.length = 0.0 if src.seat or dst.seat else 0.2 if src.machine is dst.machine else 1.0
+        """What the switchboard's latency is multiplied with."""
         self.last = 0.0
         """When the latest message so far arrives."""
-
-
-def _length(src: Place, dst: Place) -> float:
-    """What the switchboard's latency is multiplied with."""
-    return 0.0 if src.seat or dst.seat else 0.2 if src.machine is dst.machine else 1.0
 
 
 class Switchboard:
@@ -116,12 +113,16 @@ class Switchboard:
         self.delivered = 0
         self.kill: Callable[[Place, str], None] = lambda place, rule: None
         """Called when a rule says that a sender is dead now."""
-        self._keep = keep
-        self._records: list[Record] = []
-        self._digest = Digest()
-        self._batch: list[Record] = []
-        self.record = self._batch.append
+        self.schedule: Schedule | None = None
+        """Who says how long messages take, if it is not left to `latency`."""
+        self.records: list[Record] = []
+        """All so far, if they are kept; else those that the digest has not seen yet."""
+        self.record = self.records.append
         """Take down one record. Not a method: this is called twice a message."""
+        self._keep = keep
+        self._digest = Digest()
+        self._digested = 0
+        """So many of `records`."""
         loop.carry = self._arrive
 
     def true_time(self) -> float:
@@ -129,23 +130,19 @@ class Switchboard:
 
     # ── journal ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    @property
-    def records(self) -> list[Record]:
-        """All so far, if they are kept."""
-        self._flush(BATCH)
-        return [*self._records, *self._batch] if self._keep else []
-
-    def _flush(self, least: int) -> None:
-        """Into the digest, in batches of the same size whenever it is asked for; what is left if there are so many."""
-        batch = self._batch
-        while len(batch) >= least and batch:
-            part = batch[:BATCH]
-            del batch[:BATCH]
-            if self._keep:
-                self._records += part
+    def _flush(self, least: int = BATCH) -> None:
+        """Into the digest, in batches of the same size; a smaller one, if there are at least so many, at the end."""
+        records = self.records
+        while len(records) - self._digested >= least:
+            part = records[self._digested : self._digested + BATCH]
             self._digest.add(tuple(part))
+            if self._keep:
+                self._digested += len(part)
+            else:
+                del records[: len(part)]
 
     def hexdigest(self) -> str:
+        self._flush()
         self._flush(1)
         return self._digest.hexdigest()
 
@@ -173,17 +170,19 @@ class Switchboard:
             name, boot, lamport = sender
             self.record((now, lamport, name, boot, DROP, letter[2], wire.link.dst, letter[4], verdict.rule))
         for delay in verdict.deliveries:
-            when = now + delay + self.travel(wire.length)
+            when = now + delay + self.travel(wire)
             if not delay:
                 wire.last = when = max(when, wire.last)
             self.loop.post(when, letter)
         return verdict.kill
 
-    def travel(self, length: float) -> float:
-        if not length:
+    def travel(self, wire: Wire) -> float:
+        if not wire.length:
             return 0.0
+        if self.schedule is not None:
+            return self.schedule.seconds(wire.link)
         low, high = self.latency
-        return (low + (high - low) * self.dice.random()) * length
+        return (low + (high - low) * self.random()) * wire.length
 
     def _arrive(self, letter: Letter) -> None:
         link, place, kind, src_boot, id, corr, timeout, lamport, data = letter
@@ -210,8 +209,8 @@ class Switchboard:
         self.delivered += 1
         src = link.src
         self.record((self.loop._now, lamport, place.name, boot.number, DELIVER, kind, src, src_boot, id))
-        if len(self._batch) > BATCH:
-            self._flush(BATCH)
+        if len(self.records) - self._digested > BATCH:
+            self._flush()
         fields = (kind, src, place.name, src_boot, id, corr, timeout, lamport, unpack(data))
         envelope = _new(Envelope, fields)  # as Envelope(...) would, at half the cost
         receiver = boot.receiver
@@ -229,9 +228,9 @@ class Switchboard:
     def redeliver(self, place: Place) -> None:
         """What waited for a boot, or for a paused host, arrives now."""
         letters, place.limbo = place.limbo, []
-        length = _length(place, place)
+        wire = Wire(place, place)
         for letter in letters:
-            self.loop.post(self.loop._now + self.travel(length), letter)
+            self.loop.post(self.loop._now + self.travel(wire), letter)
 
     def rules_changed(self) -> None:
         for place in self.places.values():
@@ -269,10 +268,8 @@ class SimBus:
             if killer:
                 board.kill(place, killer)
             return id
-        length = wire.length
-        if length:
-            low, high = board.latency
-            now += (low + (high - low) * board.random()) * length
+        if wire.length:
+            now += board.travel(wire)
         if now < wire.last:
             now = wire.last
         else:

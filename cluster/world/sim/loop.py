@@ -254,21 +254,22 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def _spin(self) -> None:
         ready, heap, pop, popleft, now = self._ready, self._heap, heappop, self._ready.popleft, self._now
-        at_once = 0
+        carry = self.carry
+        left = LIVELOCK
         while not self._stopping:
             try:
                 if ready:
                     handle = popleft()
-                    at_once += 1
-                    if at_once > LIVELOCK:
+                    left -= 1
+                    if not left:
                         raise Livelock(f"{LIVELOCK} callbacks at {self._now:.6f} s, the last {handle.callback!r}")
                 elif heap:
                     when, _, timed = pop(heap)
                     if when > now:
                         self._now = now = when
-                        at_once = 0
+                        left = LIVELOCK
                     if type(timed) is tuple:
-                        self.carry(timed)
+                        carry(timed)
                         continue
                     handle = timed
                 else:

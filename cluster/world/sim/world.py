@@ -28,18 +28,23 @@ from cluster.world.scenario import Spec, Standing, resolve
 from cluster.world.sim.disk import Platter
 from cluster.world.sim.host import Boot, Machine, Place, Switchboard, make_host
 from cluster.world.sim.loop import OWNER, SimLoop, SimTask, set_rate
+from cluster.world.sim.schedule import of_text
 
 T = TypeVar("T")
 
 
 class SimWorld:
-    def __init__(self, seed: int, *, keep_records: bool = True, tolerate_exits: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, keep_records: bool = True, tolerate_exits: bool = False, schedule: str = ""
+    ) -> None:
         """`keep_records`: hold the journal in memory (the digest is kept anyway). `tolerate_exits`: a component
-        that ends with an exception (a full disk, say) is noted as `exit` and does not fail the run."""
+        that ends with an exception (a full disk, say) is noted as `exit` and does not fail the run. `schedule`: how
+        long messages take (schedule.py); "": random, each on its own."""
         self.seed = seed
         self.loop = SimLoop()  # type: ignore[abstract]  # what it leaves out (sockets, threads) must not be used
         self.board = Switchboard(self.loop, seed, keep=keep_records)
         self.board.kill = self._killed_by
+        self.board.schedule = of_text(schedule, seed)
         self.tolerate_exits = tolerate_exits
         self.exits: dict[Address, BaseException] = {}
         self._machines: dict[str, Machine] = {}
