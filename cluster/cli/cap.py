@@ -1,17 +1,26 @@
-"""`cap`: the CAP experiment on the running cluster, and its ledger. Must not judge: the report does."""
+"""`cap`: the CAP experiment, on a running cluster or on stores of its own (capcompare.py). Must not judge: the report
+does."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
 from cluster.cli import output as out
-from cluster.cli.session import Session, command
+from cluster.cli.session import STATE, Session, folder
 from cluster.config import Etcd
 from cluster.errors import UsageError
-from cluster.experiments.cap import AVAILABLE, OUTSIDE, CapReport, Setup, run_cap
+from cluster.experiments.cap import AVAILABLE, OUTSIDE, PROMISING_NOTHING, CapReport, Setup, run_cap
+from cluster.report.capwords import consistency, when_cut
 from cluster.topology import members
+from cluster.world.proc.world import ProcWorld
+
+DEFAULT = "dev"
+"""The cluster that commands mean when none is named."""
 
 
 def ledger_table(report: CapReport) -> str:
@@ -27,6 +36,11 @@ def print_report(report: CapReport) -> None:
     who = f"no leader, {report.leader} was cut off" if available else f"{report.leader} led"
     print(f"{','.join(report.minority)} | {','.join(report.majority)}: {who}\n")
     print(ledger_table(report))
+    if report.engine in PROMISING_NOTHING:
+        print(f"\n{' '.join(when_cut(report))} Linearizable: {consistency(report)}; {report.message}")
+        for problem in report.short_of_consistent():
+            print(f"a consistent store would not be told: {problem}")
+        return
     if report.engine in OUTSIDE:
         print(f"\netcd's own links are not the cluster's: its members went on together; {report.message}")
         return
@@ -53,11 +67,48 @@ def etcd_machines(names: Sequence[str], etcd: Etcd) -> dict[str, str]:
 
 
 @click.command("cap")
-@click.option("--seconds", default=2.5, show_default=True, help="How long the partition lasts.")
+@click.option("--engines", default=None, help="Compare these on small stores of their own: raft,eventual,raftos.")
+@click.option("--world", type=click.Choice(["sim", "proc"]), default=None, help="Where to compare; default: sim.")
+@click.option("--seed", type=int, default=None, help="Of the comparison in the sim; default: 0.")
+@click.option("--distance", type=float, default=None, help="Milliseconds between the sides while nothing is cut [10].")
+@click.option("--out", "where", type=click.Path(path_type=Path), default=None, help="Folder of the comparison's page.")
+@click.option("--seconds", type=float, default=None, help="How long the partition lasts [2.5; comparing: 10].")
 @click.option("-o", "--output", "output", default="", help="json for data.")
-@command
-async def cap_command(seconds: float, output: str, cluster: str) -> int:
-    """Cut the store leader's machine from the others, ask on both sides, heal, and judge by the engine's promises."""
+@click.option("--name", "cluster", default=None, help="Cut this running cluster.")
+def cap_command(cluster: str | None, seconds: float | None, output: str, **comparing: Any) -> int:
+    """Cut one member of a store from the others, ask on both sides, heal, and judge by the engine's promises.
+
+    With --name it is the store of that running cluster, and so it is without any option when a cluster `dev` is up
+    here. Else, and with any option of the comparison, small stores are started for it, in the sim unless --world proc:
+    the same story on each engine, side by side, and a page to show.
+    """
+    given = {k: v for k, v in comparing.items() if v is not None}
+    if cluster is not None and given:
+        options = ", ".join(f"--{'out' if k == 'where' else k}" for k in given)
+        remedy = "--name cuts a running cluster, the others start stores of their own"
+        raise UsageError(f"{options} beside --name", place="cap", remedy=remedy)
+    if output not in ("", "json"):
+        raise UsageError(f"unknown output format {output!r}", place="-o", remedy="json")
+    if cluster is not None or (not given and ProcWorld(folder(DEFAULT)).layout.is_up()):
+        return asyncio.run(_on_running(cluster or DEFAULT, 2.5 if seconds is None else seconds, output))
+    return _compared(given, seconds, output)
+
+
+def _compared(given: dict[str, Any], seconds: float | None, output: str) -> int:
+    from cluster.cli.capcompare import OURS, SECONDS, Comparison, compare
+
+    names = given["engines"].split(",") if "engines" in given else OURS
+    wanted = Comparison(
+        tuple(name.strip() for name in names if name.strip()),
+        given.get("world", "sim"),
+        given.get("seed", 0),
+        SECONDS if seconds is None else seconds,
+        given.get("distance", 10.0) / 1000,
+    )
+    return compare(wanted, given.get("where", Path.cwd() / STATE / "cap"), quiet=output == "json")
+
+
+async def _on_running(cluster: str, seconds: float, output: str) -> int:
     async with Session(cluster) as session:
         names = members(session.spec)
         if len(names) < 3:

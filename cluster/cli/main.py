@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "loss": ("faults", "Lose messages."),
     "faults": ("faults", "The faults in force, with what they hit and let through."),
     "heal": ("faults", "Remove one fault, or all."),
-    "cap": ("cap", "The CAP experiment on the running cluster."),
+    "cap": ("cap", "The CAP experiment: engines side by side, or on a running cluster."),
     "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
 }
