@@ -113,6 +113,10 @@ class Switchboard:
         self.delivered = 0
         self.kill: Callable[[Place, str], None] = lambda place, rule: None
         """Called when a rule says that a sender is dead now."""
+        self.handing: Boot | None = None
+        """Who is being handed a message."""
+        self.deferred: Callable[[], None] | None = None
+        """What that one wants to do next."""
         self.schedule: Schedule | None = None
         """Who says how long messages take, if it is not left to `latency`."""
         self.records: list[Record] = []
@@ -213,14 +217,21 @@ class Switchboard:
             self._flush()
         fields = (kind, src, place.name, src_boot, id, corr, timeout, lamport, unpack(data))
         envelope = _new(Envelope, fields)  # as Envelope(...) would, at half the cost
-        receiver = boot.receiver
+        receiver, run_as = boot.receiver, boot.run_as
         if receiver is None:
             if len(boot.early) < KEPT_EARLY:
                 boot.early.append(envelope)
-        elif boot.run_as is None:
+        elif run_as is None:
             receiver(envelope)
         else:
-            boot.run_as(receiver, envelope)
+            self.handing = boot
+            run_as(receiver, envelope)
+            self.handing = None
+            callback = self.deferred
+            if callback is not None:
+                self.deferred = None
+                if not boot.dead:
+                    run_as(callback)
 
     def _lost(self, place: Place, link: Link, kind: str, id: int, why: str) -> None:
         self.record((self.loop._now, 0, place.name, place.boots, DROP, kind, link.src, id, why))
@@ -246,7 +257,6 @@ class SimBus:
         self._loop = board.loop
         self._place = place
         self._boot = boot
-        self.defer: Callable[[Callable[[], None]], Any] = board.loop.call_soon
 
     def send(self, dst: Address, kind: str, body: Any, *, corr: int = 0, timeout: float = 0.0) -> int:
         boot, board, place = self._boot, self._board, self._place
@@ -276,6 +286,14 @@ class SimBus:
             wire.last = now
         self._loop.post(now, letter)
         return id
+
+    def defer(self, callback: Callable[[], None]) -> None:
+        """At once after what is being handed over, if nothing else is ready to run: there it would be next anyway."""
+        board = self._board
+        if board.handing is self._boot and board.deferred is None and not self._loop._ready:
+            board.deferred = callback
+        else:
+            self._loop.call_soon(callback)
 
     def listen(self, receiver: Receiver) -> None:
         boot = self._boot
