@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -162,62 +162,90 @@ class Recorder:
 
 def to_text(history: Iterable[Operation]) -> str:
     """JSON lines: a header {"format": 1}, then one operation a line; `end` is null when it is not known."""
-    lines = [json.dumps({"format": FORMAT})]
-    for operation in history:
-        data = asdict(operation)
-        data["end"] = None if operation.end == NEVER else operation.end
-        lines.append(json.dumps(data))
+    lines = [json.dumps({"format": FORMAT}), *(json.dumps(data_of(operation)) for operation in history)]
     return "\n".join(lines) + "\n"
+
+
+def from_text(text: str, place: str = "history") -> tuple[Operation, ...]:
+    """The operations of a history file; UsageError names the line. A torn last line is refused like any other."""
+    return tuple(operation for operation, _ in numbered(text, place))
+
+
+def numbered(text: str, place: str) -> Iterator[tuple[Operation, str]]:
+    """Each operation with its place ("file:12")."""
+    lines = text.splitlines()
+    if not lines or _object(lines[0], f"{place}:1").get("format") != FORMAT:
+        raise UsageError("not a history of this version", place=f"{place}:1", remedy=f'{{"format": {FORMAT}}} first')
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            here = f"{place}:{number}"
+            yield operation_of(_object(line, here, last=number == len(lines)), here), here
+
+
+def data_of(operation: Operation) -> dict[str, Any]:
+    """Plain data; `end` None when it is not known."""
+    return asdict(operation) | {"end": None if operation.end == NEVER else operation.end}
+
+
+def _object(line: str, place: str, last: bool = False) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        remedy = "the file was cut off here: remove this line, or use --salvage" if last else "one JSON object a line"
+        raise UsageError(f"not JSON: {error}", place=place, remedy=remedy) from None
+    if not isinstance(data, dict):
+        raise UsageError("not a JSON object", place=place, remedy="one operation a line")
+    return data
 
 
 _FIELDS = {field.name for field in fields(Operation)}
 _NEEDED = ("client", "process", "kind", "key", "start", "outcome")
 
 
-def from_text(text: str, place: str = "history") -> tuple[Operation, ...]:
-    """The operations of a history file; UsageError names the line. A torn last line is refused like any other."""
-    lines = text.splitlines()
-    if not lines or _object(lines[0], f"{place}:1").get("format") != FORMAT:
-        raise UsageError("not a history of this version", place=f"{place}:1", remedy=f'{{"format": {FORMAT}}} first')
-    return tuple(
-        _operation(_object(line, f"{place}:{number}"), f"{place}:{number}")
-        for number, line in enumerate(lines[1:], start=2)
-        if line.strip()
-    )
-
-
-def _object(line: str, place: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"not JSON: {error}", place=place) from None
-    if not isinstance(data, dict):
-        raise UsageError("not a JSON object", place=place)
-    return data
-
-
-def _operation(data: dict[str, Any], place: str) -> Operation:
+def operation_of(data: Mapping[str, Any], place: str) -> Operation:
+    """An operation of plain data; UsageError names what it cannot be."""
     for name in data:
         if name not in _FIELDS:
             raise UsageError(f"unknown field {name!r}", place=place, remedy=f"known: {', '.join(sorted(_FIELDS))}")
     for name in _NEEDED:
         if name not in data:
-            raise UsageError(f"{name!r} is missing", place=place)
+            raise UsageError(f"{name!r} is missing", place=place, remedy=f"needed: {', '.join(_NEEDED)}")
     for name, known in (("kind", KINDS), ("outcome", OUTCOMES)):
         if data[name] not in known:
             raise UsageError(f"{name} {data[name]!r} is not possible", place=place, remedy=f"one of {', '.join(known)}")
     end = data.get("end")
-    values = {
-        "value": None,
-        **data,
-        "end": NEVER if end is None else end,
-    }
+    values = {"value": None, **data, "end": NEVER if end is None else end}
     for name in ("start", "end"):
         if type(values[name]) not in (int, float):
-            raise UsageError(f"{name} {values[name]!r} is not a number of seconds", place=place)
+            raise UsageError(
+                f"{name} {values[name]!r} is not a number of seconds", place=place, remedy="or null for an unknown end"
+            )
     operation = Operation(**{**values, "value": freeze(values["value"]), "result": freeze(values.get("result"))})
     if operation.end < operation.start:
-        raise UsageError(f"it ends at {operation.end}, before its start", place=place)
-    if operation.kind == "cas" and not (isinstance(operation.value, tuple) and len(operation.value) == 2):
-        raise UsageError("the value of a cas is [expected, new]", place=place)
+        raise UsageError(
+            f"it ends at {operation.end}, before its start", place=place, remedy="both on one clock, in seconds"
+        )
+    check_value(operation, place)
     return operation
+
+
+def check_value(operation: Operation, place: str) -> None:
+    """UsageError if its value is not what its kind needs."""
+    value = operation.value
+    if operation.kind == "cas" and not (isinstance(value, tuple) and len(value) == 2):
+        raise UsageError(
+            f"the value of a cas is [expected, new], not {value!r}", place=place, remedy="for example [1, 2]"
+        )
+    if operation.kind == "grant" and type(value) not in (int, float):
+        raise UsageError(f"the value of a grant is its seconds, not {value!r}", place=place, remedy="a number")
+    if operation.kind != "txn":
+        return
+    told = (value, operation.result) if operation.outcome == "ok" else (value,)
+    for steps in told:
+        if not (isinstance(steps, tuple) and all(map(is_step, steps))):
+            remedy = 'a list of ["r", key, null] and ["append", key, element]'
+            raise UsageError(f"not the micro-operations of a transaction: {steps!r}", place=place, remedy=remedy)
+
+
+def is_step(step: Any) -> bool:
+    return isinstance(step, tuple) and len(step) == 3 and step[0] in ("r", "append")

@@ -121,6 +121,9 @@ STORIES: list[tuple[str, list[Operation], str]] = [
     ("a delete that found something", [op("delete", "x", None, (2, 3), 1, True)], "is not None, but it is"),
     ("an unknown write explains a read", [op("write", "x", 1, (0, 1)), op("read", "x", None, (4, 5), 3, 1)], ""),
     ("but not one before it", [op("write", "x", 1, (6, 7)), op("read", "x", None, (4, 5), 3, 1)], "nobody had written"),
+    ("nor one that began when its revision was past", [
+        op("write", "y", 1, (0, 1), 3), op("write", "x", 1, (2, 3)), op("read", "x", None, (4, 5), 2, 1, "serializable")
+    ], "nobody had written"),
     ("nor twice", [
         op("write", "x", 1, (0, 1)), op("read", "x", None, (1, 2), 1, 1), op("write", "x", 2, (2, 3), 2),
         op("read", "x", None, (4, 5), 3, 1)
