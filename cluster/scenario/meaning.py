@@ -23,10 +23,7 @@ OBJECTS = ("api", "apply", "delete", "scale", "patch", "setImage", "cordon", "dr
 def look(scenario: Scenario, part: Part, reading: Reading) -> None:
     """Adds what is wrong to the problems."""
     given = part.fields()
-    _targets(scenario, reading)
-    _steps(scenario, reading)
-    _names(scenario, reading)
-    _times(scenario, reading)
+    look_at_timeline(scenario, reading)
     _workloads(scenario, reading)
     _checks(scenario, given.get("checks", part), reading)
     if scenario.shape.only == "store":
@@ -34,6 +31,14 @@ def look(scenario: Scenario, part: Part, reading: Reading) -> None:
             if condition.subject in CLUSTER_ONLY:
                 text = f"{condition.subject} in a cluster of the store alone"
                 reading.problems.add(where, text, "cluster.only: cluster")
+
+
+def look_at_timeline(scenario: Scenario, reading: Reading) -> None:
+    """The same for targets and entries alone: what other formats have as well."""
+    _targets(scenario, reading)
+    _steps(scenario, reading)
+    _names(scenario, reading)
+    _times(scenario, reading)
 
 
 def every_step(steps: Iterable[Step]) -> Iterator[Step]:
