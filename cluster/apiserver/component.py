@@ -18,6 +18,7 @@ from cluster.api.meta import parse_time
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.bootstrap import bootstrap
+from cluster.apiserver.faults import harmed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.hub import Hub
 from cluster.apiserver.reads import Reader, Reads
@@ -32,6 +33,18 @@ from cluster.world.host import Address, Host
 from store.engines import engine
 
 Work = Callable[[Kind, Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Https:
+    """Where the second door listens, and with which certificate. Files are PEM. Real processes only."""
+
+    address: str
+    port: int = 6443
+    cert: str = ""
+    key: str = ""
+    client_ca: str = ""
+    """Whose signature a client's certificate must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,10 @@ class Config:
     """Events kept per kind, for watches that resume and pages of older lists."""
     event_ttl: float = 3600.0
     """Seconds after which an Event that nothing was added to is deleted."""
+    https: Https | None = None
+    """The second door; None: there is only the bus."""
+    trace: bool = False
+    """Whether each write is noted in the journal, with the request that asked for it."""
 
     def __post_init__(self) -> None:
         try:
@@ -90,7 +107,7 @@ class Apiserver:
         self.hub = Hub()
         self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2)
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
-        settings = (max(1, round(timing.default_toleration)), self.ranges)
+        settings = (max(1, round(timing.default_toleration)), self.ranges, config.trace)
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
         self.verbs = Verbs(host, storage, self.cache, self.feed, settings)
@@ -98,6 +115,8 @@ class Apiserver:
     async def run(self) -> None:
         self._register()
         async with asyncio.TaskGroup() as group:
+            if self.config.https is not None:
+                group.create_task(self._door(self.config.https))
             group.create_task(self.feed.run(self.config.prefer))
             group.create_task(self._start())
             group.create_task(self._bookmarks())
@@ -109,16 +128,29 @@ class Apiserver:
         await bootstrap(self.verbs, self.cache, self.ranges, self.config.timing.request_timeout)
         self._open.set()
 
+    async def _door(self, place: Https) -> None:
+        from cluster.apiserver.rest.door import Door  # real by nature: not where there are no sockets
+        from cluster.apiserver.rest.handlers import Handlers
+
+        await Door(place, Handlers(self, f"{place.address}:{place.port}")).run()
+
+    async def opened(self) -> None:
+        await self._open.wait()
+
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
     # ── serving ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _register(self) -> None:
         self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
         for kind in KINDS.values():
-            for verb, work in self._works(kind).items():
+            for verb, work in self.works_of(kind).items():
                 self.rpc.serve(f"{kind.kind.lower()}.{verb}", partial(self._serve, kind, work))
             self.rpc.serve_stream(f"{kind.kind.lower()}.watch", partial(self._watch, kind))
 
-    def _works(self, kind: Kind) -> dict[str, Work]:
+    def works_of(self, kind: Kind) -> dict[str, Work]:
+        """What may be done with objects of a kind, by verb."""
         reads, verbs = self.reads, self.verbs
         works: dict[str, Work] = {
             "get": reads.get,
@@ -133,7 +165,11 @@ class Apiserver:
         if kind.status:
             works |= {"update-status": verbs.update_status, "patch-status": verbs.patch_status}
         if kind.scale:
-            works |= {"get-scale": reads.get_scale, "update-scale": verbs.update_scale}
+            works |= {
+                "get-scale": reads.get_scale,
+                "update-scale": verbs.update_scale,
+                "patch-scale": verbs.patch_scale,
+            }
         match kind.kind:
             case "Lease":
                 works["renew"] = verbs.update
@@ -148,13 +184,14 @@ class Apiserver:
 
         async def once_open(call: Call) -> Any:
             await self._open.wait()
-            return await work(kind, call)
+            return await harmed(self.host, request, kind.kind, partial(work, kind, call))
 
         return await serve(request, timeout, self._open.is_set, once_open)
 
     async def _watch(self, kind: Kind, request: Request, sender: Sender) -> None:
-        reader = Reader(sender.send, patience=self.config.timing.request_timeout)
-        await self.reads.watch(kind, Arguments(request.body), reader)
+        reader = Reader(sender.send, patience=self.config.timing.request_timeout, user=sender.to)
+        work = partial(self.reads.watch, kind, Arguments(request.body), reader)
+        await harmed(self.host, request, kind.kind, work, opens=True)
 
     async def _ready(self, kind: Kind, call: Call) -> bool:
         await self.feed.ready()

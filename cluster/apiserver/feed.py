@@ -39,6 +39,9 @@ class Feed:
         self._reading: asyncio.Timeout | None = None
         self._asking: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
+        self._late: list[WatchBatch] = []
+        """What has arrived while the cache stands still (a fault): taken in once it goes on."""
+        host.links.on_change(self._go_on)
 
     @property
     def filled(self) -> bool:
@@ -74,6 +77,8 @@ class Feed:
     async def fresh(self, timeout: float) -> None:
         """Wait until the cache is as new as the store is at this moment. Questions of one moment share one read."""
         await self._filled.wait()
+        if self._host.faults.stale():
+            return  # it takes the past for the present
         # A read that was on its way before we asked may be too old for us; the next one is not.
         if self._asking is not None and not self._asking.done():
             if self._next is None or self._next.done():
@@ -100,6 +105,7 @@ class Feed:
                 self._host.note("watch-cache", {"event": "not-filled", "error": str(error)})
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+        self._late.clear()
         self._cache.reset(revision, objects)
         self._filled.set()
         self._wake()
@@ -129,7 +135,8 @@ class Feed:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _watch(self, member: str) -> None:
-        watch = self._storage.store.watch(EVERYTHING, NO_END, revision=self._cache.revision + 1, member=member)
+        seen = self._late[-1].revision if self._late else self._cache.revision
+        watch = self._storage.store.watch(EVERYTHING, NO_END, revision=seen + 1, member=member)
         try:
             async with asyncio.timeout(None) as self._reading, watch as batches:
                 async for batch in batches:
@@ -137,7 +144,23 @@ class Feed:
         finally:
             self._reading = None
 
+    def read_by(self, user: str, verb: str, kind: str) -> None:
+        """The cache was read: evidence, if it stands still and there is something newer."""
+        if self._late:
+            self._host.faults.shown(user, verb, kind, any(batch.events for batch in self._late))
+
+    def _go_on(self) -> None:
+        """Faults have come or gone."""
+        if self._late and not self._host.faults.stale():
+            late, self._late = self._late, []
+            for batch in late:
+                self._take(batch)
+
     def _take(self, batch: WatchBatch) -> None:
+        if self._host.faults.stale():
+            self._late.append(batch)
+            return
+        self._go_on()
         arrived: list[Arrived] = []
         for event in batch.events:
             value = None if event.deleted else event.kv.value
@@ -146,7 +169,7 @@ class Feed:
                 arrived.append(found)
         changes = self._cache.apply(batch.revision, arrived)
         if changes:
-            self._hub.publish(changes)
+            self._hub.publish(changes, self._host.faults.misses)
         self._wake()
 
     def _wake(self) -> None:
@@ -157,6 +180,8 @@ class Feed:
 
     def _lags(self, revision: int) -> None:
         """Somebody has waited in vain: the member that is watched is behind, so watch another."""
+        if self._late:
+            return  # not the member's fault
         if self._cache.revision < revision and self._reading is not None and not self._reading.expired():
             self._reading.reschedule(asyncio.get_running_loop().time())
 

@@ -25,6 +25,8 @@ class Codec:
     """An object by itself, as an item of lists."""
 
 
+LeavesOut = Callable[[str, str], bool]
+"""Of an event for this user, of an object of this kind."""
 INDEXED = "spec.nodeName"
 """Watches that pin this field (each kubelet's) are looked up by its value: a change of a pod concerns one of many."""
 
@@ -32,7 +34,7 @@ INDEXED = "spec.nodeName"
 class Watcher:
     """`send`: hands over a list of events in the form of `codec`. `end`: ends the stream with an error."""
 
-    __slots__ = ("codec", "end", "kind", "selection", "send", "told")
+    __slots__ = ("codec", "end", "kind", "selection", "send", "told", "user")
 
     def __init__(
         self,
@@ -41,12 +43,14 @@ class Watcher:
         send: Callable[[list[bytes]], None],
         end: Callable[[StatusError], None],
         codec: Codec,
+        user: str = "",
     ) -> None:
         self.codec = codec
         self.kind = kind
         self.selection = selection
         self.send = send
         self.end = end
+        self.user = user
         self.told = 0
         """The revision up to which it knows that it has seen all."""
 
@@ -91,13 +95,14 @@ class Hub:
         shelf = self._kinds[watcher.kind].shelf(watcher)
         shelf.pop(watcher, None)
 
-    def publish(self, changes: Sequence[Change]) -> None:
-        """Tell everyone concerned: what one watcher is to see of these changes goes out as one message."""
+    def publish(self, changes: Sequence[Change], leaves_out: LeavesOut | None = None) -> None:
+        """Tell everyone concerned: what one watcher is to see of these changes goes out as one message. `leaves_out`:
+        asked of each event, and what it says yes to is not told (a fault)."""
         outbox: dict[Watcher, list[bytes]] = {}
         for change in changes:
             for watcher in self._kinds[change.kind].concerned(change):
                 type = watcher.selection.sees(change)
-                if type:
+                if type and not (leaves_out is not None and leaves_out(watcher.user, change.kind)):
                     outbox.setdefault(watcher, []).append(event_of(watcher.codec, type, change))
                     watcher.told = change.revision
         for watcher, events in outbox.items():

@@ -43,12 +43,13 @@ PACKED = Codec("msgpack", lambda type, obj: pack({"type": type, "object": obj}),
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Who watches: where events go, in which form, and how long it waits until a revision is reached. `initial`: told
-    when all that was there at the start has been told."""
+    when all that was there at the start has been told. `user`: its host, if it is one."""
 
     send: Callable[[list[bytes]], None]
     codec: Codec = PACKED
     patience: float = 5.0
     initial: bool = False
+    user: str = ""
 
 
 def initial_end(kind: Kind, revision: int) -> Object:
@@ -120,7 +121,8 @@ class Reads:
                 ended.set_exception(error)
 
         await self._catch_up(revision, reader.patience)
-        watcher = Watcher(kind.kind, selection, send, end, codec)
+        self._feed.read_by(reader.user, "watch", kind.kind)
+        watcher = Watcher(kind.kind, selection, send, end, codec, reader.user)
         # From here to `add` nothing may wait: an event in between would be lost.
         if revision:
             changes = self._cache.since(kind.kind, revision)
@@ -163,6 +165,7 @@ class Reads:
             await self._feed.fresh(call.left())
         else:
             await self._feed.at_least(revision)
+        self._feed.read_by(call.request.src if call.request is not None else "", "list", kind.kind)
         return self._cache.page(kind.kind, selection, limit, token)
 
 

@@ -27,6 +27,8 @@ class Call:
     args: Arguments
     deadline: float
     wrote: bool = False
+    request: Request | None = None
+    """None: of this apiserver's own."""
 
     def left(self) -> float:
         """Seconds that the store may take: a little less than there are, because its own answer says more (that it
@@ -38,7 +40,7 @@ async def serve(request: Request, default_timeout: float, ready: Callable[[], bo
     """What `work` answers, within SHARE of the caller's time; else Timeout that says whether it may have happened."""
     now = asyncio.get_running_loop().time()
     patience = request.deadline - now if request.deadline else default_timeout
-    call = Call(Arguments(request.body), now + SHARE * patience)
+    call = Call(Arguments(request.body), now + SHARE * patience, request=request)
     try:
         async with asyncio.timeout_at(call.deadline):
             return await work(call)

@@ -34,14 +34,15 @@ Change = Callable[[Object], Outcome]
 
 class Verbs:
     def __init__(
-        self, host: Host, storage: Storage, cache: WatchCache, feed: Feed, settings: tuple[int, allocation.Ranges]
+        self, host: Host, storage: Storage, cache: WatchCache, feed: Feed, settings: tuple[int, allocation.Ranges, bool]
     ) -> None:
-        """`settings`: (tolerationSeconds for pods, the Services' ranges)."""
+        """`settings`: (tolerationSeconds for pods, the Services' ranges, whether writes are noted)."""
         self._host = host
         self._storage = storage
         self._cache = cache
         self._feed = feed
         self._ranges = settings[1]
+        self._trace = settings[2]
         self._admission = admission.Settings(settings[0], self._find, self._all)
 
     # ── verbs ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,6 +78,18 @@ class Verbs:
         key = _key(kind, given)
         obj = await self._modify(kind, key, call, lambda old: subresources.set_scale(kind, old, given))
         return subresources.scale_of(kind, obj)
+
+    async def patch_scale(self, kind: Kind, call: Call) -> Object:
+        """The patch is of the Scale that the object shows."""
+        patch, type, key = call.args.any("patch"), call.args.text("type"), call.args.key(kind)
+
+        def change(old: Object) -> Outcome:
+            scale = apply(subresources.scale_of(kind, old), patch, "merge" if type == "strategic" else type)
+            if not isinstance(scale.get("metadata"), dict) or _key(kind, scale) != key:
+                raise refusals.bad_request("a patch may not change name or namespace")
+            return subresources.set_scale(kind, old, scale)
+
+        return subresources.scale_of(kind, await self._modify(kind, key, call, change))
 
     async def patch(self, kind: Kind, call: Call) -> Object:
         unknown = call.args.text("fieldValidation")
@@ -135,6 +148,8 @@ class Verbs:
             write = Write(kind, key, outcome.obj, 0, outcome.claims, within=within)
             written = await self._storage.commit(write, call.left())
             if written.revision:
+                if self._trace:
+                    self._note(write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
             if written.current is not None:
@@ -178,11 +193,21 @@ class Verbs:
             call.wrote = True
             written = await self._storage.commit(write, call.left())
             if written.revision:
+                if self._trace:
+                    self._note(write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
             if written.taken:
                 self._retake(change(current.obj).obj or {}, outcome.obj, written.taken, taken)
             current, live = written.current, True
+
+    def _note(self, write: Write, revision: int, call: Call) -> None:
+        """A write that happened, with the request that asked for it (its place among several in one message apart)."""
+        asked = call.request
+        message = [asked.src, asked.boot, asked.id] if asked is not None else [self._host.name, self._host.boot, 0]
+        verb = asked.kind.partition(".")[2] if asked is not None else "create" if write.expected == 0 else "update"
+        about = {"kind": write.kind.kind, "key": write.key, "revision": revision, "verb": verb}
+        self._host.note("write", {**about, "user": message[0], "message": message})
 
     async def _delete(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
         now = self._host.clock.now()

@@ -59,6 +59,8 @@ def parse(path: str, table: Mapping[tuple[str, str, str], Kind] = _PLURALS) -> N
     path with empty or dotted parts, which no client of good will sends. A slash at the end means nothing."""
     parts = path.strip("/").split("/")
     words = [_word(part) for part in parts]
+    if not all(words) and len(words) > 1:
+        raise StatusError("NotFound", UNKNOWN)
     if words[0] == "api":
         if len(words) == 1:
             return Document("versions")
@@ -86,7 +88,7 @@ def _in_group(group: str, version: str, words: list[str], table: Mapping[tuple[s
     if words[0] == "namespaces" and len(words) > 2 and (group or words[2] not in ("status", "finalize")):
         namespace, words = words[1], words[2:]
     kind = table.get((group, version, words[0]))
-    if kind is None or not all(words[:3]) or bool(namespace) > kind.namespaced:
+    if kind is None or bool(namespace) > kind.namespaced:
         raise StatusError("NotFound", UNKNOWN)
     if kind.namespaced and not namespace and len(words) > 1:
         raise StatusError("NotFound", UNKNOWN)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
 from cluster.world.host import Host
-from store import commands
+from store import commands, requests
 from store.mvcc.space import Space
 from store.mvcc.watchers import Watcher, Watchers, portions
 
@@ -53,22 +53,23 @@ class FakeMember:
         rpc = Rpc(host)
         rpc.serve_fast("store.range", self.range)
         rpc.serve_fast("store.txn", self.txn)
+        rpc.serve_fast("store.update", self.txn)
         rpc.serve_stream("store.watch", self.watch)
 
     def range(self, request: Request, answer: Answer) -> None:
         if self.store.refuse:
             raise StatusError("NoQuorum", "told to refuse")
-        query, revision, _ = commands.range_of(request.body)
-        answer.ok(commands.range_answer(self.store.space.range(query, revision)))
+        query, revision, _ = requests.range_of(request.body)
+        answer.ok(requests.range_answer(self.store.space.range(query, revision)))
 
     def txn(self, request: Request, answer: Answer) -> None:
         if self.store.refuse:
             raise StatusError("NoQuorum", "told to refuse")
         self.store.txns += 1
-        txn = commands.txn_of(request.body)
+        txn = requests.txn_of(request.kind, request.body)
         result = self.store.space.txn(txn.compares, txn.success, txn.failure)
         if not self.store.mute:
-            answer.ok(commands.txn_answer(result))
+            answer.ok(requests.answer_of(request.kind, result))
         self.store.publish()
 
     async def watch(self, request: Request, sender: Sender) -> None:

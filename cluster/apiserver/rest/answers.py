@@ -1,0 +1,159 @@
+"""Objects, lists, tables and events as the bytes of an answer.
+
+Pure. Must not know who asks. An object's JSON is made once and kept with it (`hub.item_of`), however many ask for it.
+Source: Kubernetes API concepts, "Receiving resources as Tables"; metav1.Table, PartialObjectMetadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+import yaml
+
+from cluster.api.kinds import Kind
+from cluster.api.printing import Printer
+from cluster.apiserver.hub import Codec, item_of
+from cluster.apiserver.reads import list_metadata
+from cluster.apiserver.rest.negotiation import PARTIAL, PARTIAL_LIST, TABLE, YAML, Form
+from cluster.apiserver.watchcache import Page
+
+Object = dict[str, Any]
+Now = Callable[[], float]
+
+INCLUDE = ("None", "Metadata", "Object")
+_INTEGERS = ("DESIRED", "CURRENT", "READY", "UP-TO-DATE", "AVAILABLE", "VALUE", "ACTIVE", "ALLOWED DISRUPTIONS")
+_CAPITALS = ("IP", "OS")
+
+
+def json_bytes(value: Any) -> bytes:
+    return orjson.dumps(value)
+
+
+def json_event(type: str, obj: Object) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (type.encode(), orjson.dumps(obj))
+
+
+JSON_CODEC = Codec("json", json_event, json_bytes)
+
+
+def body_of(form: Form, value: Any) -> bytes:
+    """Any document, in the media type of `form`."""
+    if form.media == YAML:
+        text: str = yaml.safe_dump(orjson.loads(json_bytes(value)), sort_keys=False, allow_unicode=True)
+        return text.encode()
+    return json_bytes(value)
+
+
+# ── one object, and lists ────────────────────────────────────────────────────────────────────────────────────
+
+
+def object_body(kind: Kind, form: Form, obj: Object, now: float, include: str = "Metadata") -> bytes:
+    """One object as `form` wants it. What is not an object of `kind` (a Status, a Scale) stays as it is."""
+    if obj.get("kind") != kind.kind or not form.transform:
+        return body_of(form, obj)
+    if form.transform == TABLE:
+        meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        return body_of(form, table(kind, [obj], meta, now, (form.version, include)))
+    return body_of(form, partial(obj, form.version))
+
+
+def list_body(kind: Kind, form: Form, page: Page, now: float, include: str = "Metadata") -> bytes:
+    """A page of a list. JSON of objects is put together from what was made before."""
+    meta = list_metadata(page)
+    if form.transform == TABLE:
+        objects = [stored.obj for stored in page.items]
+        return body_of(form, table(kind, objects, meta, now, (form.version, include)))
+    if form.transform in (PARTIAL, PARTIAL_LIST):
+        items = [partial(stored.obj, form.version) for stored in page.items]
+        head = {"kind": PARTIAL_LIST, "apiVersion": f"meta.k8s.io/{form.version}", "metadata": meta}
+        return body_of(form, {**head, "items": items})
+    head = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": meta}
+    if form.media == YAML:
+        return body_of(form, {**head, "items": [stored.obj for stored in page.items]})
+    items_json = b",".join([item_of(JSON_CODEC, stored) for stored in page.items])
+    return b'%b,"items":[%b]}' % (json_bytes(head)[:-1], items_json)
+
+
+def partial(obj: Object, version: str = "v1") -> Object:
+    return {
+        "kind": PARTIAL,
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": obj["metadata"],
+    }
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def table(kind: Kind, objects: Sequence[Object], meta: Object, now: float, how: tuple[str, str]) -> Object:
+    """metav1.Table with every column: those that only show when wide have priority 1. `how`: (version, what of each
+    object goes with its row: one of INCLUDE)."""
+    version, include = how
+    rows = []
+    for obj in objects:
+        cells = [_cell(text) if integer else text for text, integer in _cells(kind.printer, obj, now)]
+        row: Object = {"cells": cells}
+        if include == "Object":
+            row["object"] = obj
+        elif include == "Metadata":
+            row["object"] = partial(obj, version)
+        rows.append(row)
+    head = {"kind": TABLE, "apiVersion": f"meta.k8s.io/{version}", "metadata": meta}
+    return {**head, "columnDefinitions": columns(kind.printer), "rows": rows}
+
+
+def columns(printer: Printer) -> list[Object]:
+    return [
+        {
+            "name": _title(text.lstrip("*")),
+            "type": "integer" if text.lstrip("*") in _INTEGERS and _counts(printer) else "string",
+            "format": "name" if text == "NAME" else "",
+            "description": "",
+            "priority": 1 if text.startswith("*") else 0,
+        }
+        for text in printer.columns
+    ]
+
+
+def _counts(printer: Printer) -> bool:
+    """READY is a number where DESIRED stands beside it (a ReplicaSet's), else "1/1" (a Pod's, a Deployment's)."""
+    return "DESIRED" in printer.columns or "READY" not in printer.columns
+
+
+def _cells(printer: Printer, obj: Object, now: float) -> list[tuple[str, bool]]:
+    integers = [column["type"] == "integer" for column in columns(printer)]
+    return list(zip(printer.row(obj, now), integers, strict=True))
+
+
+def _cell(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _title(text: str) -> str:
+    """ "CLUSTER-IP" as "Cluster-IP", "NAME" as "Name": clients print it in capitals again."""
+    return "-".join(" ".join(w if w in _CAPITALS else w.capitalize() for w in p.split(" ")) for p in text.split("-"))
+
+
+# ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def codec_of(kind: Kind, form: Form, include: str, now: Now) -> Codec:
+    """How a watcher wants its events. Tables of one row each; a bookmark's table has none."""
+    if form.transform == TABLE:
+
+        def row(type: str, obj: Object) -> bytes:
+            if type in ("BOOKMARK", "ERROR"):
+                return json_event(type, obj)
+            meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+            return json_event(type, table(kind, [obj], meta, now(), (form.version, include)))
+
+        return Codec(f"table/{form.version}/{include}", row, json_bytes)
+    if form.transform:
+
+        def part(type: str, obj: Object) -> bytes:
+            return json_event(type, obj if type in ("BOOKMARK", "ERROR") else partial(obj, form.version))
+
+        return Codec(f"partial/{form.version}", part, json_bytes)
+    return JSON_CODEC

@@ -1,0 +1,161 @@
+"""The HTTPS server of one apiserver: sockets, connections, limits and flows that are written as they come.
+
+The only module of this package that touches the real world. Must not know resources or verbs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
+
+from cluster.apiserver.component import Https
+from cluster.apiserver.rest import bodies
+from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http, failed
+from cluster.errors import StatusError
+
+MOST_WAITING = 16 << 20
+"""Bytes that a reader of a flow may be behind; one that is further behind is cut off: it can list again, and it must
+not cost the server its memory."""
+KEEP_ALIVE = 75.0
+"""Seconds that an idle connection is kept."""
+GOODBYE = 2.0
+"""Seconds that requests under way get when the server stops."""
+
+
+def context(place: Https) -> ssl.SSLContext | None:
+    """None without a certificate: plain HTTP, for tests."""
+    if not place.cert:
+        return None
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.load_cert_chain(place.cert, place.key)
+    if place.client_ca:
+        made.load_verify_locations(place.client_ca)
+        made.verify_mode = ssl.CERT_OPTIONAL
+    return made
+
+
+class Door:
+    def __init__(self, place: Https, handlers: Handlers) -> None:
+        self._place = place
+        self._handlers = handlers
+
+    async def run(self) -> None:
+        """For ever; OSError when the address is taken."""
+        server = web.Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
+        runner = web.ServerRunner(server)
+        await runner.setup()
+        place = self._place
+        site = web.TCPSite(
+            runner, place.address, place.port, ssl_context=context(place), shutdown_timeout=GOODBYE, backlog=512
+        )
+        try:
+            await site.start()
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            http = await _read(request)
+        except StatusError as error:
+            return _response(failed(error), request)
+        answer = await self._handlers.handle(http)
+        if isinstance(answer, Answer):
+            return _response(answer, request)
+        return await _flow(request, answer)
+
+
+async def _read(request: web.BaseRequest) -> Http:
+    """The whole request. TooLarge before more than the limit was read."""
+    limit = bodies.MOST_BYTES
+    if (request.content_length or 0) > limit:
+        raise StatusError("TooLarge", f"the body has {request.content_length} bytes; the limit is {limit}")
+    parts, size = [], 0
+    try:
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > limit:
+                raise StatusError("TooLarge", f"the body has more than {limit} bytes")
+            parts.append(part)
+    except BadHttpMessage as error:
+        raise StatusError("BadRequest", f"the body cannot be read: {error}") from None
+    query: dict[str, str] = {}
+    for name, value in request.rel_url.query.items():
+        query.setdefault(name, value)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts))
+
+
+def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
+    headers = {"Content-Type": answer.content_type, "Cache-Control": "no-cache, private", **answer.headers}
+    response = web.Response(status=answer.status, body=answer.body, headers=headers)
+    if len(answer.body) > 128 << 10 and "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def _flow(request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
+    """Written as it comes; a reader who goes away ends it, and one who does not read is cut off."""
+    response = web.StreamResponse(headers={"Content-Type": flow.content_type, "Cache-Control": "no-cache, private"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    outlet = _Outlet()
+    work = asyncio.ensure_future(flow.run(outlet.write))
+    work.add_done_callback(lambda _: outlet.close())
+    try:
+        async for data in outlet:
+            await response.write(data)
+        if outlet.behind:
+            if request.transport is not None:
+                request.transport.abort()
+            return response
+        await response.write_eof()
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+    return response
+
+
+class _Outlet:
+    """Between whoever writes without waiting and a connection that takes its time."""
+
+    def __init__(self) -> None:
+        self.behind = False
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._closed = False
+        self._stirred = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        if self.behind or self._closed:
+            return
+        self._parts.append(data)
+        self._size += len(data)
+        self.behind = self._size > MOST_WAITING
+        self._stirred.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._stirred.set()
+
+    def __aiter__(self) -> _Outlet:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts or self.behind:
+            if self._closed or self.behind:
+                raise StopAsyncIteration
+            self._stirred.clear()
+            await self._stirred.wait()
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        return data

@@ -1,0 +1,244 @@
+"""One HTTP request to one answer, by the same handlers that serve the bus.
+
+Shell without sockets: `door` hands requests in and writes answers out, tests do it in the sim. Must not decide anything
+about objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cluster.api.kinds import Kind
+from cluster.apiserver import refusals
+from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.reads import Reader, Reads
+from cluster.apiserver.request import SHARE, Call
+from cluster.apiserver.rest import answers, bodies, discovery, negotiation, openapi, requests, statuses
+from cluster.apiserver.rest.answers import INCLUDE
+from cluster.apiserver.rest.negotiation import JSON, Form
+from cluster.apiserver.rest.paths import UNKNOWN, Document, Resource, parse
+from cluster.apiserver.rest.requests import Ask
+from cluster.errors import StatusError
+from cluster.world.host import Host
+
+Object = dict[str, Any]
+
+VERSION = {
+    "major": "1",
+    "minor": "32",
+    "gitVersion": "v1.32.0+capstan",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "2026-11-28T00:00:00Z",
+    "goVersion": "",
+    "compiler": "cpython",
+    "platform": "linux/amd64",
+}
+PATIENCE, LONGEST_PATIENCE = 30.0, 60.0
+"""Seconds that a request may take: what clients get who name none, and who name more."""
+WATCH_SECONDS = (1800.0, 3600.0)
+"""A watch that names no time lasts between these, so that not all end at once."""
+OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
+                    "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
+"""Kinds of which a DELETE answers the object even when it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """`path` still percent-encoded; `query`: the first value of each parameter; names of `headers` in small letters."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Write = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An answer that goes on: `run(write)` until it is over."""
+
+    content_type: str
+    run: Callable[[Write], Awaitable[None]]
+
+
+class Server(Protocol):
+    """What the door needs of its apiserver."""
+
+    host: Host
+    reads: Reads
+
+    def works_of(self, kind: Kind) -> Mapping[str, Callable[[Kind, Call], Awaitable[Any]]]: ...
+
+    async def opened(self) -> None:
+        """Wait until requests may be served."""
+
+    def is_open(self) -> bool: ...
+
+
+class Handlers:
+    def __init__(self, server: Server, address: str) -> None:
+        """`address`: "127.77.0.1:6443", for those who ask where the server is."""
+        self._server = server
+        self._address = address
+
+    async def handle(self, http: Http) -> Answer | Flow:
+        """Never raises StatusError: that is a Status."""
+        try:
+            named = parse(http.path)
+            if isinstance(named, Document):
+                return self._document(named, http)
+            return await self._resource(named, http)
+        except StatusError as error:
+            return failed(error)
+
+    # ── documents ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _document(self, document: Document, http: Http) -> Answer:
+        if http.method not in ("GET", "HEAD"):
+            raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
+        accept = http.headers.get("accept", "")
+        if document.name in ("versions", "groups"):
+            version = negotiation.discovery_version(accept)
+            if version:
+                media = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+                body = answers.json_bytes(discovery.aggregated(document.name == "versions", version))
+                return Answer(200, body, media, {"Vary": "Accept"})
+        if not document.name.startswith("/"):
+            form = negotiation.form_of(accept)
+            found = discovery.legacy(document, self._address)
+            return Answer(200, answers.body_of(form, found), form.content_type, {"Vary": "Accept"})
+        if document.name == "/version":
+            return Answer(200, answers.json_bytes(VERSION))
+        if document.name == "/openapi/v3":
+            return Answer(200, answers.json_bytes(openapi.index()))
+        if document.name.startswith("/openapi/v3/"):
+            return Answer(200, openapi.document(document.name.removeprefix("/openapi/v3/")))
+        if document.name in ("/healthz", "/livez", "/readyz"):
+            return self._health(document.name.strip("/"), "verbose" in http.query)
+        raise StatusError("NotFound", UNKNOWN)
+
+    def _health(self, name: str, verbose: bool) -> Answer:
+        checks = {"ping": True} if name == "livez" else {"ping": True, "store": self._server.is_open()}
+        healthy = all(checks.values())
+        lines = [f"[{'+' if ok else '-'}]{check} {'ok' if ok else 'failed'}" for check, ok in checks.items()]
+        if healthy and not verbose:
+            return Answer(200, b"ok", "text/plain; charset=utf-8")
+        text = "\n".join([*lines, f"{name} check {'passed' if healthy else 'failed'}", ""])
+        return Answer(200 if healthy else 500, text.encode(), "text/plain; charset=utf-8")
+
+    # ── resources ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _resource(self, resource: Resource, http: Http) -> Answer | Flow:
+        form = negotiation.form_of(http.headers.get("accept", ""))
+        content_type = http.headers.get("content-type", "")
+        body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
+        asked = requests.ask(http.method, resource, http.query, body, content_type)
+        include = http.query.get("includeObject", "Metadata")
+        if include not in INCLUDE:
+            raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
+        if asked.verb == "watch":
+            return Flow(JSON, lambda write: self._watch(resource.kind, asked, (form, include), write))
+        if asked.verb == "list":
+            return await self._list(resource.kind, asked, (form, include), http)
+        work = self._server.works_of(resource.kind).get(asked.verb)
+        if work is None:
+            raise StatusError("NotFound", UNKNOWN)
+        answer = await self._call(asked, http, lambda call: work(resource.kind, call))
+        return self._answer(resource, asked, (form, include), answer)
+
+    async def _call(self, asked: Ask, http: Http, work: Callable[[Call], Awaitable[Any]]) -> Any:
+        loop = asyncio.get_running_loop()
+        call = Call(Arguments(asked.args), loop.time() + SHARE * patience(http.query.get("timeout", "")))
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                await self._server.opened()
+                return await work(call)
+        except TimeoutError:
+            if not self._server.is_open():
+                raise refusals.not_ready() from None
+            raise refusals.timed_out(written=call.wrote) from None
+
+    async def _list(self, kind: Kind, asked: Ask, how: tuple[Form, str], http: Http) -> Answer:
+        if asked.args["exact"]:
+            asked.args["continue"] = asked.args["continue"] or f"{asked.args['resourceVersion']}:\0"
+        page = await self._call(asked, http, lambda call: self._server.reads.page(kind, call))
+        body = answers.list_body(kind, how[0], page, self._server.host.clock.now(), how[1])
+        return Answer(200, body, how[0].content_type)
+
+    def _answer(self, resource: Resource, asked: Ask, how: tuple[Form, str], answer: Any) -> Answer:
+        kind, form = resource.kind, how[0]
+        if asked.verb == "delete-collection":
+            answer = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": {}, **answer}
+        elif asked.verb == "delete" and kind.kind not in OBJECT_ON_DELETE and not stays(answer):
+            answer = statuses.success(kind, answer)
+        elif asked.verb in ("bind", "evict"):
+            answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+        body = answers.object_body(kind, form, answer, self._server.host.clock.now(), how[1])
+        return Answer(asked.status, body, form.content_type)
+
+    # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _watch(self, kind: Kind, asked: Ask, how: tuple[Form, str], write: Write) -> None:
+        """Ends cleanly after its time; an error is its last event (Kubernetes: HTTP 200 and one ERROR)."""
+        codec = answers.codec_of(kind, *how, self._server.host.clock.now)
+        seconds = asked.seconds or self._server.host.rng.uniform(*WATCH_SECONDS)
+
+        def send(events: list[bytes]) -> None:
+            write(b"".join(events))
+
+        try:
+            async with asyncio.timeout(seconds):
+                await self._server.opened()
+                reader = Reader(send, codec, PATIENCE, asked.initial)
+                await self._server.reads.watch(kind, Arguments(asked.args), reader)
+        except TimeoutError:
+            return
+        except StatusError as error:
+            write(answers.json_event("ERROR", statuses.failure(error)))
+
+
+def failed(error: StatusError) -> Answer:
+    headers = {"Retry-After": str(statuses.RETRY_AFTER)} if error.code in (429, 503) else {}
+    return Answer(statuses.code_of(error), answers.json_bytes(statuses.failure(error)), JSON, headers)
+
+
+def stays(obj: Object) -> bool:
+    """Is an object that was deleted still there, until somebody lets it go?"""
+    meta = obj.get("metadata") or {}
+    held = meta.get("finalizers") or (obj.get("spec") or {}).get("finalizers")
+    return bool(meta.get("deletionTimestamp")) and bool(held or meta.get("deletionGracePeriodSeconds"))
+
+
+def patience(text: str) -> float:
+    """Seconds of the query parameter `timeout` ("32s", "1m0s"), within bounds. BadRequest."""
+    if not text:
+        return PATIENCE
+    seconds, number = 0.0, ""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    for letter in text.replace("ms", "\0"):
+        if letter.isdecimal() or letter == ".":
+            number += letter
+            continue
+        try:
+            seconds += float(number) * (0.001 if letter == "\0" else units[letter])
+        except (ValueError, KeyError):
+            raise refusals.bad_request(f"invalid timeout {text[:32]!r}") from None
+        number = ""
+    if number not in ("", "0") or seconds < 0:
+        raise refusals.bad_request(f"invalid timeout {text[:32]!r}: a unit is missing")
+    return min(seconds, LONGEST_PATIENCE) or PATIENCE
