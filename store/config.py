@@ -55,6 +55,8 @@ class Config:
     snapshot_chunk_bytes: int = 1 << 20
     watch_chunk: int = 1_000
     """About so many events of history at once to a watcher that is behind."""
+    trace: float = 0.0
+    """Seconds between two notes in the journal of where the log stands (0: none)."""
 
     def __post_init__(self) -> None:
         checks = (
@@ -79,6 +81,7 @@ class Config:
             (self.max_append_bytes > 0, "max_append_bytes", "more than 0"),
             (0 < self.snapshot_chunk_bytes <= 32 << 20, "snapshot_chunk_bytes", "1 to 32 MiB"),
             (self.watch_chunk > 0, "watch_chunk", "more than 0"),
+            (self.trace >= 0, "trace", "0 s or more"),
         )
         for holds, name, right in checks:
             if not holds:

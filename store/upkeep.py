@@ -18,6 +18,7 @@ from store.mvcc.lessor import Lessor
 from store.raft.messages import SnapshotMeta
 from store.raft.node import Role
 from store.storage import Storage
+from store.trace import Trace
 from store.waiting import Operation, Proposal
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Upkeep:
         self._timed = False
         self._ages: list[tuple[float, int]] = []
         """(when, the newest revision then), oldest first."""
+        if config.trace:
+            Trace(host, config.trace, member, storage)
 
     # ── between two batches ──────────────────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from heapq import merge as heap_merge
 from typing import Any
 
@@ -77,6 +78,19 @@ class Reader:
             at += 4 + size
         self._rest = data[at:]
         return found
+
+
+def latest_peer(records: Iterable[Record], pattern: str) -> str:
+    """Of one boot's records, the latest last: to whom of those whose names match (fnmatch) a request went at last, "" for
+    none. Signs of life of streams count only if there is nothing else."""
+    asked = pinged = ""
+    for record in records:
+        if record[4] == SEND and fnmatchcase(record[6], pattern):
+            if record[5].endswith(".ping"):
+                pinged = record[6]
+            else:
+                asked = record[6]
+    return asked or pinged
 
 
 def merge(journals: Iterable[Iterable[Record]]) -> Iterator[Record]:

@@ -88,6 +88,9 @@ class World(Protocol):
         """Install a rule; on return every host that runs obeys it. It heals by itself after `lasting` seconds
         (0: only when healed). Returns the rule's id (given here if the rule has none)."""
 
+    async def faults(self, rules: Sequence[Rule], *, lasting: float = 0.0) -> list[str]:
+        """Several at once; their ids."""
+
     async def heal(self, rule_id: str | None = None) -> None:
         """Remove one rule, or all."""
 
@@ -105,6 +108,10 @@ class World(Protocol):
 
     async def evidence(self) -> Mapping[str, Sequence[Count]]:
         """Per rule, also of those that are healed, what it hit and let through on each link."""
+
+    async def latest_peer(self, name: Address, pattern: str) -> Address:
+        """To whom of those whose names match (fnmatch) its latest request went, "" for none: as its journal says, or
+        UsageError where that holds no messages. Signs of life of streams count only if there is nothing else."""
 
     async def journal(self) -> Sequence[Record]:
         """Everything that was recorded so far, in an order that respects cause and effect."""

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from cluster.world.diskfaults import DiskRules
-from cluster.world.faults import DiskFault, RuleSet
+from cluster.world.faults import DiskFault
 from cluster.world.host import Disk
+from cluster.world.ruleset import RuleSet
 from cluster.world.sim import SimWorld
 from cluster.world.sim.disk import Platter, SimDisk
 from store import wal

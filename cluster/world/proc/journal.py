@@ -88,10 +88,11 @@ CHUNK = 1 << 20
 def read_all(layout: Layout) -> Iterator[Record]:
     """The records of every boot of every host, merged (cluster.world.journal.merge); files are read piece by piece."""
     paths = sorted(path for path in (layout.root / "journal").iterdir() if not path.name.endswith(".old"))
-    return merge([_records(path) for path in paths])
+    return merge([read_one(path) for path in paths])
 
 
-def _records(path: Path) -> Iterator[Record]:
+def read_one(path: Path) -> Iterator[Record]:
+    """Those of one boot of one host."""
     older = path.with_name(path.name + ".old")
     for part in (older, path):
         if part.exists():

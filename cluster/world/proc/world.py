@@ -18,10 +18,10 @@ import zmq
 from cluster.errors import UsageError
 from cluster.world.faults import Rule, to_data
 from cluster.world.host import Address, Host
-from cluster.world.journal import Record
+from cluster.world.journal import Record, latest_peer
 from cluster.world.proc.control import ControlClient, ask, error_from, frame
 from cluster.world.proc.host import Seated, build
-from cluster.world.proc.journal import GATHER, read_all
+from cluster.world.proc.journal import GATHER, read_all, read_one
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.network import Network
 from cluster.world.ruleset import Count
@@ -167,6 +167,14 @@ class ProcWorld:
     async def evidence(self) -> Mapping[str, Sequence[Count]]:
         found = await self.call("evidence")
         return {rule: [(row[0], row[1], row[2], row[3]) for row in rows] for rule, rows in found.items()}
+
+    async def latest_peer(self, name: Address, pattern: str) -> Address:
+        status = await self.call("status")
+        if status["config"]["journal"] != "messages":
+            raise UsageError(f"whom {name} talks to is not in its journal", remedy="a cluster with journal: messages")
+        await asyncio.sleep(2 * GATHER)
+        boot = (await self.census())[name].boot
+        return latest_peer(read_one(self.layout.journal(name, boot)), pattern)
 
     async def journal(self) -> Sequence[Record]:
         """Every process writes down what it still holds first."""

@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar
 from cluster.errors import InvariantViolation, UsageError
 from cluster.world.faults import Rule
 from cluster.world.host import Address, Component, Host
-from cluster.world.journal import Record
+from cluster.world.journal import Record, latest_peer
 from cluster.world.ruleset import Count
 from cluster.world.scenario import Spec, Standing, resolve
 from cluster.world.sim.disk import Platter
@@ -104,6 +104,10 @@ class SimWorld:
 
     async def evidence(self) -> Mapping[str, Sequence[Count]]:
         return self.board.rules.counts()
+
+    async def latest_peer(self, name: Address, pattern: str) -> Address:
+        boot = self._place(name).boots
+        return latest_peer((r for r in self.board.records if r[2] == name and r[3] == boot), pattern)
 
     async def journal(self) -> Sequence[Record]:
         return self.board.records
@@ -200,6 +204,9 @@ class SimWorld:
         self.board.rules.install(rule)
         self.board.rules_changed()
         return rule.id
+
+    async def faults(self, rules: Sequence[Rule], *, lasting: float = 0.0) -> list[str]:
+        return [await self.fault(rule, lasting=lasting) for rule in rules]
 
     async def heal(self, rule_id: str | None = None) -> None:
         if self.board.rules.heal(rule_id):

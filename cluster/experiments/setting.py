@@ -1,0 +1,117 @@
+"""The cluster of a run: booted, waited for, given its objects, and mended when the run is over.
+
+Must not know which world it is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from cluster.errors import StatusError, UsageError
+from cluster.experiments.observer import Observer, leader_of
+from cluster.experiments.stage import Stage
+from cluster.experiments.strikes.table import STRIKES
+from cluster.scenario.actions import ACTIONS
+from cluster.scenario.model import Scenario, Step
+from cluster.topology import Placement, placements, workers
+from cluster.world.scenario import Spec
+
+READY = 60.0
+"""Seconds that the store has to elect a leader, and the nodes to be Ready."""
+CONTROL = ("wait", "await", "heal", "parallel", "sequence", "say")
+
+
+def check(scenario: Scenario, world: str) -> None:
+    """UsageError for what this world cannot do, or this scenario says it is not for."""
+    if world not in scenario.worlds:
+        remedy = f"--world {scenario.worlds[0]}"
+        text = f"this story is told in {' and '.join(scenario.worlds)} only"
+        raise UsageError(text, place=scenario.place, remedy=remedy)
+    for step in scenario.timeline:
+        _check_step(step, scenario, world)
+
+
+def _check_step(step: Step, scenario: Scenario, world: str) -> None:
+    action = ACTIONS.get(step.action)
+    if action is None or (step.action not in STRIKES and step.action not in CONTROL):
+        raise UsageError(f"unknown action {step.action!r}", place=step.place, remedy=f"one of {', '.join(ACTIONS)}")
+    if world not in action.worlds:
+        text = f"{step.action} cannot be done in {world}: {action.only_because}"
+        raise UsageError(text, place=step.place, remedy=f"run it with --world {action.worlds[0]}")
+    if scenario.shape.only == "store" and (action.group in ("api", "objects") or step.action in WORKERS):
+        text = f"{step.action} is for a whole cluster, this one is the store alone"
+        raise UsageError(text, place=step.place, remedy="cluster: {only: cluster}")
+    for inner in step.steps:
+        _check_step(inner, scenario, world)
+
+
+WORKERS = ("join", "leave", "cordon", "drain")
+
+
+def placed(stage: Stage) -> list[Placement]:
+    """Who runs where at the beginning."""
+    found = []
+    for placement in placements(stage.spec, stage.venue.folders):
+        if placement.component == "store":
+            placement = Placement(placement.name, placement.machine, stage.store_options(placement.spec))
+        elif not stage.whole:
+            continue
+        elif placement.component == "apiserver":
+            config = {**placement.spec.config, "trace": True}
+            placement = Placement(placement.name, placement.machine, Spec(placement.spec.target, config))
+        found.append(placement)
+    return found
+
+
+async def boot(stage: Stage) -> None:
+    """All at once, as machines do."""
+    await asyncio.gather(*(stage.world.start(p.name, p.machine, p.spec) for p in placed(stage)))
+
+
+async def ready(stage: Stage, observer: Observer) -> None:
+    """A leader, where there is one to be, and every node Ready. TimeoutError that says what is missing."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + READY
+    while stage.spec.engine == "raft" and not leader_of(await observer.statuses()):
+        if loop.time() >= end:
+            raise TimeoutError(f"the store has no leader within {READY:g} s")
+        await observer.change(0.05)
+    if not stage.whole:
+        return
+    while missing := _not_ready(stage, observer):
+        if loop.time() >= end:
+            raise TimeoutError(f"not Ready within {READY:g} s: {', '.join(missing)}")
+        await observer.change(end - loop.time())
+
+
+def _not_ready(stage: Stage, observer: Observer) -> list[str]:
+    ready = set()
+    for node in observer.objects("Node"):
+        for condition in (node.get("status") or {}).get("conditions") or ():
+            if condition["type"] == "Ready" and condition["status"] == "True":
+                ready.add(node["metadata"]["name"])
+    return [name for name in workers(stage.spec) if name not in ready]
+
+
+async def apply_objects(stage: Stage) -> None:
+    """The scenario's objects, in their order. StatusError as the apiserver says."""
+    from cluster.experiments.strikes.objects import apply_all
+
+    if stage.scenario.shape.objects:
+        await apply_all(await stage.client(), stage.scenario.shape.objects, stage.scenario.place)
+
+
+async def mend(stage: Stage, machines: Sequence[str]) -> None:
+    """No rule, nobody paused, nobody down, every clock right; whatever this costs, all of it is tried."""
+    world = stage.world
+    await world.heal()
+    census = await world.census()
+    for name, standing in census.items():
+        try:
+            if standing.state == "paused":
+                await world.resume(name)
+            elif standing.state == "down":
+                await world.restart(name)
+        except (UsageError, StatusError, OSError) as error:
+            stage.book.problem = stage.book.problem or f"{name} could not be mended: {error}"
