@@ -123,15 +123,16 @@ class Asker:
 
 
 def _portion(bodies: Sequence[Any], start: int) -> int:
-    """Where the bundle that begins at `start` ends."""
-    if len(bodies) - start == 1:
-        return start + 1
+    """Where the bundle that begins at `start` ends. Nearly always all goes into one, which one look tells."""
+    end = min(len(bodies), start + MOST)
+    if end - start == 1 or weight(bodies[start:end]) <= MOST_BYTES:
+        return end
     size = 0
-    for at in range(start, min(len(bodies), start + MOST)):
+    for at in range(start, end):
         size += weight(bodies[at])
         if size > MOST_BYTES and at > start:
             return at
-    return min(len(bodies), start + MOST)
+    return end
 
 
 def weight(body: Any) -> int:

@@ -15,7 +15,7 @@ synced the entry, and a restart is the newest snapshot plus the log behind it.
 
     mvcc/                         values, rows; space, history; transactions; leases, their clock; watchers (pure)
     raft/                         who leads, what is committed, who is a member (pure)
-    commands, fields              the shape of every request and operation, checked once
+    commands, fields, requests    the shape of every request and operation, checked once; how they are made
     leaderships                   which leadership a write means, and what may be said of one that is not taken
     machine, sessions, state      the replicated state: operations in, answers out; once each; as parts of a snapshot
     wal, records, snapshot        bytes and checksums (pure); segments, snapshotfiles and storage put them on the disk

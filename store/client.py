@@ -19,7 +19,7 @@ from typing import NamedTuple
 from cluster.errors import StatusError
 from cluster.rpc import Rpc, Stream
 from cluster.world.host import Address
-from store import commands
+from store import commands, requests
 from store.mvcc import rows
 from store.mvcc.values import (
     Compare,
@@ -167,7 +167,12 @@ class StoreClient:
         StatusError BadRequest for what cannot be meant (a key put twice); Timeout or Dropped, indefinite, when it
         may or may not have happened."""
         within = self.timeout if timeout is None else timeout
-        body = commands.txn_request(self._rpc.serial(), compares, success, failure)
+        serial = self._rpc.serial()
+        update = requests.update_request(serial, compares, success, failure)
+        if update is not None:
+            answer = await self.roster.leading("store.update", update, within, write=True)
+            return requests.update_result(answer, bool(failure))
+        body = requests.txn_request(serial, compares, success, failure)
         return rows.txn_result(await self.roster.leading("store.txn", body, within, write=True))
 
     async def put(
@@ -175,15 +180,15 @@ class StoreClient:
     ) -> TxnResult:
         """StatusError NoSpace when the quota is used up, NotFound for an unknown lease; else as `txn`."""
         within = self.timeout if timeout is None else timeout
-        body = commands.put_request(self._rpc.serial(), key, value, lease, rows.PREV if prev else 0)
-        return commands.put_result(await self.roster.leading("store.put", body, within, write=True))
+        body = requests.put_request(self._rpc.serial(), key, value, lease, rows.PREV if prev else 0)
+        return requests.put_result(await self.roster.leading("store.put", body, within, write=True))
 
     async def delete(
         self, key: bytes, end: bytes | None = None, *, prev: bool = False, timeout: float | None = None
     ) -> TxnResult:
         within = self.timeout if timeout is None else timeout
-        body = commands.delete_request(self._rpc.serial(), key, end, prev)
-        return commands.delete_result(await self.roster.leading("store.delete", body, within, write=True))
+        body = requests.delete_request(self._rpc.serial(), key, end, prev)
+        return requests.delete_result(await self.roster.leading("store.delete", body, within, write=True))
 
     async def compact(self, revision: int, *, timeout: float | None = None) -> None:
         """Forget what was overwritten before `revision`. StatusError Compacted if that has been done already."""
@@ -196,6 +201,12 @@ class StoreClient:
         within = self.timeout if timeout is None else timeout
         body = [0, self._rpc.serial(), action, commands.NOSPACE]
         return tuple(await self.roster.leading("store.alarm", body, within, write=True))
+
+    async def quota(self, size: int, *, timeout: float | None = None) -> None:
+        """What keys and values with their history may take, in bytes, from now on; 0: no limit. It raises no alarm and
+        clears none."""
+        within = self.timeout if timeout is None else timeout
+        await self.roster.leading("store.quota", [0, self._rpc.serial(), size], within, write=True)
 
     # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,11 +12,13 @@ leader of another term refuses it, for certain, so no copy of it, however late, 
     store.put           [term, serial, key, value, lease, flags]        revision; with PREV (revision, row or None)
     store.delete        [term, serial, key, end, prev]                  (revision, how many, rows)
     store.txn           [term, serial, compares, success, failure]      (revision, succeeded, responses)
+    store.update        [term, serial, key, mod, value, lease, read]    revision; or (revision, row or None) if the
+                                                                        key's mod_revision is another than `mod`
     store.compact       [term, serial, revision]                        []
     store.lease.grant   [term, serial, id or 0, ttl]                    (id, ttl)
     store.lease.revoke  [term, serial, id]                              (revision, how many keys went)
     store.alarm         [term, serial, "raise"|"clear"|"list", "NOSPACE"] the alarms that are on
-    (QUOTA)             [serial, bytes]                                 []
+    store.quota         [term, serial, bytes]                           []
     store.range         [read, key, end, limit, flags, revision]        (revision, rows, count, more)
                         or these and [order, target, min_mod, max_mod, min_create, max_create]
     store.watch         [key, end, revision, prev, progress]            batches: (revision, [(row, row or None), ...])
@@ -29,21 +31,21 @@ leader of another term refuses it, for certain, so no copy of it, however late, 
 
 serial: the client's number of the operation, the same in each attempt (Raft thesis 6.3). Rows of keys, compares,
 branches and responses, and flags: `store/mvcc/rows.py`. `end` is None for one key. Times to live are whole seconds.
+store.update is the transaction that Kubernetes makes all the time (GuaranteedUpdate): a put if nobody has written the
+key since it was read; else, with `read`, the key as it is now. Who makes requests: store/requests.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from store.fields import Shape, bad
-from store.mvcc import rows
 from store.mvcc.leases import MAX_TTL
 from store.mvcc.rows import COUNT_ONLY, DELETE, IGNORE_LEASE, IGNORE_VALUE, KEYS_ONLY, PREV, PUT, RANGE, TXN
 from store.mvcc.transactions import RELATIONS, TARGETS, check_branches, check_compares
-from store.mvcc.values import Compare, DeleteResult, Op, PutResult, Range, TxnResult
 
-COMPACT, GRANT, REVOKE, ALARM, QUOTA = 4, 5, 6, 7, 8
+COMPACT, GRANT, REVOKE, ALARM, QUOTA, UPDATE = 4, 5, 6, 7, 8, 9
 """Further codes of operations, after PUT, DELETE and TXN."""
 NOSPACE = "NOSPACE"
 """The one alarm there is (etcd has CORRUPT too): the quota is used up."""
@@ -62,6 +64,8 @@ _END = (bytes, type(None))
 _PUT = Shape("store.put", term=int, serial=int, key=bytes, value=bytes, lease=int, flags=int)
 _DELETE = Shape("store.delete", term=int, serial=int, key=bytes, end=_END, prev=bool)
 _TXN = Shape("store.txn", term=int, serial=int, compares=list, success=list, failure=list)
+_UPDATE = Shape("store.update", term=int, serial=int, key=bytes, mod=int, value=bytes, lease=int, read=bool)
+_QUOTA = Shape("store.quota", term=int, serial=int, bytes=int)
 _COMPACT = Shape("store.compact", term=int, serial=int, revision=int)
 _GRANT = Shape("store.lease.grant", term=int, serial=int, id=int, ttl=int)
 _REVOKE = Shape("store.lease.revoke", term=int, serial=int, id=int)
@@ -88,6 +92,7 @@ _OPS = {
 }
 _PUT_TYPES = (int, bytes, bytes, int, int)
 _PUT_REQUEST_TYPES = (int, *_PUT_TYPES)
+_UPDATE_TYPES = (int, int, bytes, int, bytes, int, bool)
 _COMPARE_TYPES = (bytes, str, str, int, type(None))
 _OP_RANGE_PICKY = Shape("a range", code=int, **_READ, **_FILTERS)
 
@@ -210,6 +215,20 @@ def _check_branch(branch: list[Any], where: str, max_ops: int, depth: int) -> in
     return nested
 
 
+def check_update(body: Any) -> None:
+    if type(body) is list and tuple(map(type, body)) == _UPDATE_TYPES:
+        term, serial, key, mod, _, lease, _ = body
+        if key and term >= 0 and serial >= 0 and mod >= 0 and lease >= 0:
+            return
+    _UPDATE.check(body)
+    if not body[2]:
+        raise bad("store.update: the key is empty")
+
+
+def check_quota(body: Any) -> None:
+    _QUOTA.check(body)
+
+
 def check_compact(body: Any) -> None:
     _COMPACT.check(body)
 
@@ -275,10 +294,12 @@ CODES: dict[str, tuple[int, Callable[[Any], None]]] = {
     "store.put": (PUT, check_put),
     "store.delete": (DELETE, check_delete),
     "store.txn": (TXN, check_txn),
+    "store.update": (UPDATE, check_update),
     "store.compact": (COMPACT, check_compact),
     "store.lease.grant": (GRANT, check_grant),
     "store.lease.revoke": (REVOKE, check_revoke),
     "store.alarm": (ALARM, check_alarm),
+    "store.quota": (QUOTA, check_quota),
 }
 """Every request that goes through the log: its operation's code, and what checks its body."""
 
@@ -292,99 +313,3 @@ def own_compact(revision: int) -> list[Any]:
 
 def own_revoke(lease: int) -> list[Any]:
     return [REVOKE, "", 0, lease]
-
-
-def own_quota(size: int) -> list[Any]:
-    return [QUOTA, "", 0, size]
-
-
-# ── requests, where they are made; `addressed` puts the term in, once it is known who is asked ───────────────
-
-
-def put_request(serial: int, key: bytes, value: bytes, lease: int = 0, flags: int = 0) -> list[Any]:
-    return [0, serial, key, value, lease, flags]
-
-
-def delete_request(serial: int, key: bytes, end: bytes | None, prev: bool) -> list[Any]:
-    return [0, serial, key, end, prev]
-
-
-def txn_request(serial: int, compares: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op]) -> list[Any]:
-    return [0, serial, list(compares), rows.op_rows(success), rows.op_rows(failure)]
-
-
-def addressed(term: int, body: list[Any]) -> list[Any]:
-    body[0] = term
-    return body
-
-
-def range_request(query: Range, revision: int, read: str) -> Any:
-    """`revision` 0: the query's own."""
-    return rows.range_row(query._replace(revision=revision) if revision else query, read)
-
-
-def put_result(body: Any) -> TxnResult:
-    """As if it had been a transaction of one put."""
-    if type(body) is int:
-        return TxnResult(body, True, (PutResult(None),))
-    return TxnResult(body[0], True, (PutResult(rows.key_value(body[1])),))
-
-
-def delete_result(body: Any) -> TxnResult:
-    return TxnResult(body[0], True, (DeleteResult(body[1], rows.key_values(body[2])),))
-
-
-txn_result = rows.txn_result
-range_result = rows.range_result
-watch_batch = rows.watch_batch
-
-
-# ── requests as values, for engines that work with those ─────────────────────────────────────────────────────
-
-
-class Txn(NamedTuple):
-    """A checked store.txn."""
-
-    serial: int
-    compares: list[Compare]
-    success: list[Op]
-    failure: list[Op]
-
-
-def txn_of(body: Any) -> Txn:
-    check_txn(body)
-    return Txn(body[1], rows.compares_of(body[2]), rows.ops_of(body[3]), rows.ops_of(body[4]))
-
-
-def range_of(body: Any) -> tuple[Range, int, str]:
-    """(query, revision, read mode) of a checked store.range."""
-    check_range(body)
-    return rows.range_of(body), body[5], body[0]
-
-
-def compact_of(body: Any) -> tuple[int, int]:
-    """(serial, revision) of a checked store.compact."""
-    check_compact(body)
-    return body[1], body[2]
-
-
-def single(code: int, body: Any) -> Txn:
-    """A checked store.put or store.delete as a transaction without guards."""
-    return Txn(body[1], [], [rows.op_of((code, *body[2:]))], [])
-
-
-def put_answer(result: TxnResult) -> Any:
-    """Of such a transaction: (revision, what was there, if that was asked for)."""
-    (put,) = result.responses
-    assert isinstance(put, PutResult)
-    return (result.revision, put.prev)
-
-
-def delete_answer(result: TxnResult) -> Any:
-    (gone,) = result.responses
-    assert isinstance(gone, DeleteResult)
-    return (result.revision, gone.deleted, gone.prev)
-
-
-range_answer = rows.range_answer
-txn_answer = rows.txn_answer

@@ -17,7 +17,7 @@ from typing import Any
 from cluster.errors import StatusError
 from cluster.wire import pack
 from store import state
-from store.commands import ALARM, COMPACT, GRANT, NOSPACE, QUOTA, REVOKE
+from store.commands import ALARM, COMPACT, GRANT, NOSPACE, QUOTA, REVOKE, UPDATE
 from store.mvcc import transactions
 from store.mvcc.leases import Leases
 from store.mvcc.rows import DELETE, PUT, TXN, KeyRow
@@ -73,6 +73,8 @@ class Machine:
                         results.append(transactions.put(space, (PUT, *op[3:])))
                     else:
                         results.append(space.put(op[3], op[4], op[5]))
+                elif code == UPDATE:
+                    results.append(transactions.update(space, *op[3:]))
                 elif code == TXN:
                     results.append(transactions.run(space, op[3], op[4], op[5]))
                 else:

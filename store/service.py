@@ -15,6 +15,7 @@ from cluster.bundle import Batch, weight
 from cluster.errors import StatusError
 from cluster.rpc import Request, Rpc, Sender
 from store import commands
+from store.commands import UPDATE
 from store.config import Config
 from store.mvcc.rows import PUT
 from store.mvcc.space import compacted_error
@@ -76,7 +77,10 @@ class Service:
                     check(body)
                     if not addressed(body, term):
                         raise leaderships.not_taken(body[0])
-                    size = len(body[2]) + len(body[3]) if code == PUT else weight(body)
+                    if code == PUT:
+                        size = len(body[2]) + len(body[3])
+                    else:
+                        size = len(body[2]) + len(body[4]) if code == UPDATE else weight(body)
                     if size > limit:
                         raise StatusError("TooLarge", f"{size} bytes are over the limit of {limit}")
                 except StatusError as error:

@@ -1,4 +1,4 @@
-"""`store`: how the members are, who leads, and the care of the key space: compaction, hashes, alarms, leases.
+"""`store`: how the members are, who leads, and the care of the key space: compaction, hashes, quota, alarms, leases.
 
 Must not start or stop members (members.py) nor touch files (backups.py); their commands are in this group too.
 """
@@ -270,6 +270,25 @@ async def alarm_command(action: str, output: str, cluster: str) -> int:
     async with Session(cluster) as session:
         alarms = await (await keeper(session)).alarm(action, timeout=PATIENCE)
     say(output, {"alarms": list(alarms)}, "\n".join(alarms) or "no alarms")
+    return 0
+
+
+@store_command.command("quota")
+@click.argument("size", metavar="[BYTES]", type=click.IntRange(min=0), required=False)
+@as_json
+@command
+async def quota_command(size: int | None, output: str, cluster: str) -> int:
+    """What keys and values with their history may take on each member, or set it to BYTES (0: no limit). Lowered below
+    what is used it refuses the next write; raised, it lets writes in again after `store alarm clear`."""
+    async with Session(cluster) as session:
+        store, _ = await raft_only(session, "store quota")
+        if size is not None:
+            await store.quota(size, timeout=PATIENCE)
+        leader = leader_among(await look(session))
+    if leader is None:
+        raise StatusError("NoQuorum", "nobody leads: a majority must run and reach one another")
+    quota = octets(leader.quota) if leader.quota else "any"
+    say(output, {"quota": leader.quota, "size": leader.size}, f"{octets(leader.size)} of {quota}")
     return 0
 
 

@@ -146,11 +146,11 @@ class Space:
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def put(self, key: bytes, value: bytes, lease: int = 0) -> int:
-        """The new revision. StatusError NoSpace or NotFound (the lease)."""
-        if self.size + len(key) + len(value) > self.limit:
-            raise self.no_space(len(key) + len(value))
+        """The new revision. StatusError NotFound (the lease) or NoSpace."""
         if lease and lease not in self.leases:
             self.leases.get(lease)
+        if self.size + len(key) + len(value) > self.limit:
+            raise self.no_space(len(key) + len(value))
         self.write(key, value, lease, self.revision + 1)
         return self.revision
 

@@ -142,6 +142,15 @@ def put(space: Space, row: Row) -> Row:
     return (space.revision, responses[0][1]) if row[4] & PREV else space.revision
 
 
+def update(space: Space, key: bytes, mod: int, value: bytes, lease: int, read: bool) -> int | tuple[int, KeyRow | None]:
+    """A put if the key's mod_revision is `mod` (0: there is no such key), as `Space.put` does it; else (revision, with
+    `read` the key as it is)."""
+    kv = space.row(key)
+    if (0 if kv is None else kv[3]) == mod:
+        return space.put(key, value, lease)
+    return (space.revision, kv if read else None)
+
+
 def _carry_out(space: Space, branch: Sequence[Row], path: Iterator[bool], revision: int) -> list[Row]:
     responses: list[Row] = []
     for row in branch:

@@ -230,6 +230,10 @@ def test_care_of_the_key_space(shell: Operator) -> None:
     assert "0 keys deleted" in shell.run("store", "lease", "revoke", str(lease["id"]))
     assert shell.run("store", "lease") == "no leases\n"
     assert "(NotFound)" in shell.run("store", "lease", "revoke", str(lease["id"]), status=1)
+    used = shell.data("store", "quota")["size"]
+    assert shell.data("store", "quota", str(used + 500_000))["quota"] == used + 500_000
+    assert {row["quota"] for row in shell.data("store", "status")["members"]} == {used + 500_000}
+    assert shell.run("store", "quota", "0").endswith(" of any\n")
     assert shell.data("store", "alarm", "clear") == {"alarms": []}
     assert "which lease?" in shell.run("store", "lease", "revoke", status=2)
 

@@ -72,10 +72,10 @@ def message_from_b(kind: str, body: Any) -> Message:
 @given(BODIES)
 def test_any_body_is_taken_or_refused(body: Any) -> None:
     readers: list[Callable[[Any], Any]] = [
-        commands.range_of,
-        commands.txn_of,
+        commands.check_range,
+        commands.check_txn,
         commands.watch_of,
-        commands.compact_of,
+        commands.check_compact,
         commands.revision_of,
     ]
     readers += [partial(message_from_b, kind) for kind in codec.RAFT_KINDS]

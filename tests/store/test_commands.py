@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import StatusError
 from cluster.wire import pack, unpack
-from store import commands
+from store import commands, requests
 from store.machine import Machine
 from store.mvcc.rows import op_row
 from store.mvcc.values import Compare, Delete, Put, Range, Txn
@@ -45,25 +45,27 @@ def refusal(kind: str, body: Any) -> str:
 @given(TXNS)
 def test_transactions_survive_the_wire(txn: Any) -> None:
     _, compares, success, failure = txn
-    body = wire(commands.txn_request(7, compares, success, failure))
+    body = wire(requests.txn_request(7, compares, success, failure))
     if ambiguous(success) or ambiguous(failure):
         assert "one transaction" in refusal("store.txn", body)
     else:
-        assert tuple(commands.txn_of(body)) == (7, compares, success, failure)
+        CHECKS["store.txn"](body)
+        assert tuple(requests.txn_of("store.txn", body)) == (7, compares, success, failure)
 
 
 @settings(max_examples=100)
 @given(ranges(), st.sampled_from(commands.READ_MODES))
 def test_ranges_survive_the_wire(query: Range, read: str) -> None:
-    body = wire(commands.range_request(query, 0, read))
-    assert commands.range_of(body) == (query, query.revision, read)
-    assert commands.range_of(wire(commands.range_request(query, 9, read)))[0].revision == 9
+    body = wire(requests.range_request(query, 0, read))
+    CHECKS["store.range"](body)
+    assert requests.range_of(body) == (query, query.revision, read)
+    assert requests.range_of(wire(requests.range_request(query, 9, read)))[0].revision == 9
 
 
 @settings(max_examples=100)
 @given(puts())
 def test_puts_survive_the_wire(put: Put) -> None:
-    CHECKS["store.put"](wire(commands.put_request(3, *op_row(put)[1:])))
+    CHECKS["store.put"](wire(requests.put_request(3, *op_row(put)[1:])))
 
 
 @given(KEYS)
@@ -76,13 +78,15 @@ GOOD: dict[str, list[Any]] = {
     "store.put": [0, 1, b"k", b"v", 0, 0],
     "store.delete": [0, 1, b"k", b"z", False],
     "store.txn": wire(
-        commands.txn_request(
+        requests.txn_request(
             1,
             [Compare(b"k", "mod", "=", 1), Compare(b"k", "value", "<", b"1", b"z")],
             [Put(b"a", b"1"), Delete(b"c"), Txn([Compare(b"k", "lease", "=", 1)], [Put(b"d", b"")])],
             [Range(b"k"), Range(b"k", order="desc")],
         )
     ),
+    "store.update": [0, 1, b"k", 3, b"v", 0, True],
+    "store.quota": [0, 1, 1000],
     "store.compact": [0, 1, 2],
     "store.lease.grant": [0, 1, 0, 10],
     "store.lease.revoke": [0, 1, 5],
@@ -156,6 +160,9 @@ def test_one_wrong_field_is_refused_by_name(kind: str) -> None:
         ("store.txn", [0, 1, [], [[0, b"k", b"", 0, 0]] * 1025, []], "1025 operations are over the limit of 1024"),
         ("store.txn", [0, 1, [[b"k", "mod", "=", 0, None]] * 1025, [], []], "1025 compares are over the limit"),
         ("store.txn", [0, 1, [], [[3, [], [], []]] * 65, []], "65 nested transactions are over the limit of 64"),
+        ("store.update", [0, 1, b"", 3, b"v", 0, True], "store.update: the key is empty"),
+        ("store.update", [0, 1, b"k", -3, b"v", 0, True], "store.update: mod is negative"),
+        ("store.quota", [0, 1, -1], "store.quota: bytes is negative"),
         ("store.lease.grant", [0, 1, 0, 0], "a time to live is 1 to"),
         ("store.lease.grant", [0, 1, 0, 9_000_000_001], "a time to live is 1 to"),
         ("store.alarm", [0, 1, "ring", "NOSPACE"], "unknown action 'ring'"),

@@ -15,9 +15,9 @@ from cluster.world.scenario import eventually
 from cluster.world.sim import SimWorld
 from store import commands
 from store.administrator import Administrator
-from store.commands import addressed
 from store.member import Member
 from store.mvcc.rows import PUT
+from store.requests import addressed
 from tests.store.bugs import ALL
 from tests.store.test_member_sim import play, refused, refused_or
 from tests.store.workload import agree, leader, seat, start
@@ -38,6 +38,8 @@ def test_a_leader_takes_only_what_names_its_term() -> None:
             "store.put": [0, rpc.serial(), b"k", b"2", 0, 0],
             "store.delete": [0, rpc.serial(), b"k", None, False],
             "store.txn": [0, rpc.serial(), [], [[PUT, b"k", b"3", 0, 0]], []],
+            "store.update": [0, rpc.serial(), b"k", revision, b"4", 0, True],
+            "store.quota": [0, rpc.serial(), 1],
             "store.compact": [0, rpc.serial(), revision],
             "store.lease.grant": [0, rpc.serial(), 77, 100],
             "store.lease.revoke": [0, rpc.serial(), lease],
@@ -60,7 +62,8 @@ def test_a_leader_takes_only_what_names_its_term() -> None:
         )
         assert [getattr(answer, "reason", answer) for answer in answers] == ["NotLeader", revision + 1, "NotLeader"]
         status = await store.status(first)
-        assert (status.revision, status.compacted, status.alarms, status.term) == (revision + 1, 0, (), term)
+        assert (status.revision, status.compacted, status.quota) == (revision + 1, 0, 2 << 30)
+        assert (status.alarms, status.term) == ((), term)
         assert [id for id, _ in await store.leases()] == [lease]
         assert len(status.members) == 3
 

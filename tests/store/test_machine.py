@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import StatusError
 from cluster.wire import pack, unpack
-from store import commands, state
+from store import commands, requests, state
 from store.commands import ALARM, CODES, COMPACT, GRANT, NOSPACE, REVOKE
 from store.machine import PAGE, Machine
 from store.mvcc.rows import DELETE, IGNORE_VALUE, PREV, PUT, TXN
@@ -42,7 +42,7 @@ def operation(kind: str, body: Any, src: str = "client") -> list[Any]:
 
 
 def put(serial: int, value: bytes = b"1", key: bytes = b"k", lease: int = 0) -> list[Any]:
-    return operation("store.put", commands.put_request(serial, key, value, lease))
+    return operation("store.put", requests.put_request(serial, key, value, lease))
 
 
 def reason(result: Any) -> Any:
@@ -72,7 +72,7 @@ OPERATIONS = st.lists(
 def operation_of(serial: int, what: tuple[str, Any]) -> list[Any]:
     kind, args = what
     if kind == "txn":
-        return [TXN, "client", *unpack(pack(commands.txn_request(serial, *args[1:])))[1:]]
+        return [TXN, "client", *unpack(pack(requests.txn_request(serial, *args[1:])))[1:]]
     if kind == "grant":
         return [GRANT, "client", serial, args, 10]
     if kind == "revoke":
@@ -104,7 +104,7 @@ def refused(serial: int, what: tuple[str, Any]) -> bool:
     if what[0] != "txn":
         return False
     try:
-        commands.check_txn(unpack(pack(commands.txn_request(serial, *what[1][1:]))))
+        commands.check_txn(unpack(pack(requests.txn_request(serial, *what[1][1:]))))
     except StatusError:
         return True
     return False
@@ -170,24 +170,24 @@ def answer(machine: Machine, kind: str, body: Any) -> Any:
 def test_answers_survive_the_wire() -> None:
     machine = Machine()
     first = KeyValue(b"a", b"1", 2, 2, 1)
-    assert commands.put_result(answer(machine, "store.put", commands.put_request(1, b"a", b"1"))) == TxnResult(
+    assert requests.put_result(answer(machine, "store.put", requests.put_request(1, b"a", b"1"))) == TxnResult(
         2, True, (PutResult(None),)
     )
-    body = answer(machine, "store.put", commands.put_request(2, b"a", b"2", 0, PREV))
-    assert commands.put_result(body) == TxnResult(3, True, (PutResult(first),))
-    body = answer(machine, "store.put", commands.put_request(3, b"b", b"", 0, PREV))
-    assert commands.put_result(body) == TxnResult(4, True, (PutResult(None),))
+    body = answer(machine, "store.put", requests.put_request(2, b"a", b"2", 0, PREV))
+    assert requests.put_result(body) == TxnResult(3, True, (PutResult(first),))
+    body = answer(machine, "store.put", requests.put_request(3, b"b", b"", 0, PREV))
+    assert requests.put_result(body) == TxnResult(4, True, (PutResult(None),))
     ops: list[Op] = [Put(b"c", b"", True), Range(b"a", b"z", 1), Delete(b"x", b"z", True)]
-    result = commands.txn_result(
-        answer(machine, "store.txn", commands.txn_request(4, [Compare(b"a", "mod", "=", 3)], ops, ()))
+    result = requests.txn_result(
+        answer(machine, "store.txn", requests.txn_request(4, [Compare(b"a", "mod", "=", 3)], ops, ()))
     )
     second = KeyValue(b"a", b"2", 2, 3, 2)
     assert result == TxnResult(5, True, (PutResult(None), RangeResult(5, (second,), 3, True), DeleteResult(0, ())))
-    gone = commands.delete_result(answer(machine, "store.delete", commands.delete_request(5, b"a", b"b", True)))
+    gone = requests.delete_result(answer(machine, "store.delete", requests.delete_request(5, b"a", b"b", True)))
     assert gone == TxnResult(6, True, (DeleteResult(1, (second,)),))
-    request = unpack(pack(commands.range_request(Range(b"a", FOREVER), 3, "serializable")))
+    request = unpack(pack(requests.range_request(Range(b"a", FOREVER), 3, "serializable")))
     commands.check_range(request)
-    assert commands.range_result(plain([machine.range(request)])[0]) == RangeResult(6, (second,), 1, False)
+    assert requests.range_result(plain([machine.range(request)])[0]) == RangeResult(6, (second,), 1, False)
 
 
 def test_leases_by_operation() -> None:
@@ -204,13 +204,72 @@ def test_leases_by_operation() -> None:
 def test_a_put_that_keeps_its_value_by_operation() -> None:
     machine = Machine()
     machine.apply([put(1, b"v")])
-    request = commands.put_request(2, b"k", b"", 0, PREV | IGNORE_VALUE)
-    assert commands.put_result(answer(machine, "store.put", request)).responses == (
+    request = requests.put_request(2, b"k", b"", 0, PREV | IGNORE_VALUE)
+    assert requests.put_result(answer(machine, "store.put", request)).responses == (
         PutResult(KeyValue(b"k", b"v", 2, 2, 1)),
     )
     assert machine.space.get(b"k") == KeyValue(b"k", b"v", 2, 3, 2)
-    missing = commands.put_request(3, b"x", b"", 0, IGNORE_VALUE)
+    missing = requests.put_request(3, b"x", b"", 0, IGNORE_VALUE)
     assert answer(machine, "store.put", missing)["reason"] == "NotFound"
+
+
+# ── updates ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_update_is_the_transaction_that_it_stands_for() -> None:
+    """A plain put guarded by the key's mod_revision, else a plain read of it, or nothing: the same answers, states and
+    refusals as of the transaction that says so."""
+    rng = Random(7)
+    short, long = Machine(quota_bytes=600), Machine(quota_bytes=600)
+    for machine in (short, long):
+        machine.apply([operation("store.lease.grant", [0, 1, 5, 100])])
+    for serial in range(2, 400):
+        key = rng.choice([b"a", b"b", b"c"])
+        known = short.space.get(key)
+        mod = rng.choice([0, known.mod_revision if known else 0, rng.randrange(9)])
+        put = Put(key, rng.randbytes(rng.randrange(9)), lease=rng.choice([0, 0, 0, 5, 6]))
+        compares, failure = [Compare(key, "mod", "=", mod)], rng.choice([[], [Range(key)]])
+        update = requests.update_request(serial, compares, [put], failure)
+        assert update is not None
+        txn = requests.txn_request(serial, compares, [put], failure)
+        (got,) = plain(short.apply([operation("store.update", update)]))
+        (due,) = plain(long.apply([operation("store.txn", txn)]))
+        if type(due) is dict:
+            assert got == due
+        else:
+            assert requests.update_result(got, bool(failure)) == requests.txn_result(due)
+        wanted = requests.txn_of("store.update", update)
+        assert tuple(wanted) == (serial, compares, [put], failure)
+        if rng.random() < 0.1:
+            gone = operation("store.delete", requests.delete_request(1000 + serial, key, None, False))
+            assert plain(short.apply([gone])) == plain(long.apply([gone]))
+    assert short.digest() == long.digest()
+    assert short.alarms == long.alarms == [NOSPACE]
+
+
+@pytest.mark.parametrize(
+    ("compares", "success", "failure"),
+    [
+        ((), (Put(b"k", b""),), ()),
+        ((Compare(b"k", "mod", "=", 1),) * 2, (Put(b"k", b""),), ()),
+        ((Compare(b"k", "version", "=", 1),), (Put(b"k", b""),), ()),
+        ((Compare(b"k", "mod", ">", 1),), (Put(b"k", b""),), ()),
+        ((Compare(b"k", "mod", "=", 1, b"z"),), (Put(b"k", b""),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"other", b""),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b"", prev=True),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b"", ignore_value=True),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b"", lease=1, ignore_lease=True),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Delete(b"k"),), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""), Put(b"l", b"")), ()),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""),), (Range(b"other"),)),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""),), (Range(b"k", b"z"),)),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""),), (Range(b"k", revision=3),)),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""),), (Put(b"k", b""),)),
+        ((Compare(b"k", "mod", "=", 1),), (Put(b"k", b""),), (Range(b"k"), Range(b"k"))),
+    ],
+)
+def test_what_has_no_short_form(compares: Any, success: Any, failure: Any) -> None:
+    assert requests.update_request(1, compares, success, failure) is None
 
 
 # ── quota ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,9 +317,9 @@ def test_the_alarm_comes_back_and_cannot_be_cleared_over_the_quota() -> None:
     assert machine.apply([[ALARM, "client", 3, "clear", NOSPACE]]) == [[]]
     assert reason(machine.apply([put(4, b"x" * 40)])[0]) == "NoSpace"
     assert machine.alarms == [NOSPACE]
-    machine.apply([commands.own_quota(20)])
+    machine.apply([operation("store.quota", [0, 15, 20])])
     assert reason(machine.apply([[ALARM, "client", 5, "clear", NOSPACE]])[0]) == "NoSpace"
-    machine.apply([commands.own_quota(200)])
+    machine.apply([operation("store.quota", [0, 16, 200])])
     assert machine.apply([[ALARM, "client", 6, "clear", NOSPACE], put(7)]) == [[], 3]
 
 

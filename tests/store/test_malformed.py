@@ -13,17 +13,19 @@ from cluster.errors import StatusError
 from cluster.rpc import Rpc
 from cluster.wire import pack, unpack
 from cluster.world.sim import SimWorld
-from store import codec, commands
+from store import codec, commands, requests
 from store.client import Compare, Put, Range, StoreClient
 from tests.store.workload import agree, leader, members, start
 
 KINDS = (*commands.CODES, "store.range", "store.hash", "store.watch", "store.happened")
 KINDS += ("store.lease.ttl", "store.lease.keepalive")
 GOOD: dict[str, Any] = {
-    "store.range": commands.range_request(Range(b"k", b"z"), 0, "linearizable"),
-    "store.put": commands.put_request(1 << 40, b"k", b""),
-    "store.delete": commands.delete_request(1 << 40, b"k", b"z", False),
-    "store.txn": commands.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
+    "store.range": requests.range_request(Range(b"k", b"z"), 0, "linearizable"),
+    "store.put": requests.put_request(1 << 40, b"k", b""),
+    "store.delete": requests.delete_request(1 << 40, b"k", b"z", False),
+    "store.txn": requests.txn_request(1 << 40, (Compare(b"k", "mod", "=", 0),), (Put(b"k", b""),), (Range(b"k"),)),
+    "store.update": (0, 1 << 41, b"k", 1, b"", 0, True),
+    "store.quota": (0, 1 << 41, 0),
     "store.compact": (0, 1 << 41, 1),
     "store.lease.grant": (0, 1 << 41, 0, 10),
     "store.lease.revoke": (0, 1 << 41, 1),
@@ -55,7 +57,7 @@ def spoilt(kind: str, rng: Random) -> Any:
 
 READERS: dict[str, Callable[[Any], Any]] = {
     **{kind: check for kind, (_, check) in commands.CODES.items()},
-    "store.range": commands.range_of,
+    "store.range": commands.check_range,
     "store.hash": commands.revision_of,
     "store.watch": commands.watch_of,
     "store.happened": commands.check_happened,

@@ -13,7 +13,7 @@ from cluster.rpc import Rpc
 from cluster.world.faults import Delay, Duplicate, Partition, partition_groups
 from cluster.world.scenario import eventually
 from cluster.world.sim import SimWorld
-from store import commands
+from store import requests
 from store.client import Compare, Delete, Put, StoreClient, WatchBatch, prefix_end
 from store.engines import engine
 from store.snapshot import SnapshotError
@@ -312,7 +312,7 @@ def test_a_proposal_that_another_leader_overwrote_certainly_did_not_happen() -> 
         others = tuple(name for name in names if name != old)
         term = (await store.status(old)).term
         await world.fault(Partition(src=(old,), dst=(*others, "seat"), id="cut"))
-        body = commands.addressed(term, commands.txn_request(rpc.serial(), (), (Put(b"k", b"overwritten"),), ()))
+        body = requests.addressed(term, requests.txn_request(rpc.serial(), (), (Put(b"k", b"overwritten"),), ()))
         waiting = asyncio.ensure_future(rpc.call(old, "store.txn", body, timeout=5.0))
         while await refused_or(store.put(b"k", b"2")):
             pass
@@ -354,7 +354,7 @@ def test_the_late_copy_of_a_refused_write_does_not_happen() -> None:
         await store.put(b"k", b"2")
         await world.fault(Duplicate(src=("twice",), kinds=("store.txn",), probability=1.0, spread=8.0, id="twice"))
         term = (await store.status(old)).term
-        body = commands.addressed(term, commands.txn_request(rpc.serial(), (), (Put(b"k", b"refused"),), ()))
+        body = requests.addressed(term, requests.txn_request(rpc.serial(), (), (Put(b"k", b"refused"),), ()))
         assert (await refused(rpc.call(heir, "store.txn", body, timeout=0.5))).reason == "NotLeader"
         await world.crash(old)
         await world.heal("cut")
@@ -384,8 +384,8 @@ def test_too_much_is_refused() -> None:
         rpc = Rpc(await world.join("pusher", "desk"))
         await world.fault(Delay(kinds=("raft.append-reply",), seconds=0.15))
         term = (await store.status(first)).term
-        requests = [commands.txn_request(rpc.serial(), (), (Put(b"k", b"%d" % i),), ()) for i in range(8)]
-        bodies = [commands.addressed(term, request) for request in requests]
+        asked = [requests.txn_request(rpc.serial(), (), (Put(b"k", b"%d" % i),), ()) for i in range(8)]
+        bodies = [requests.addressed(term, request) for request in asked]
         calls = [asyncio.ensure_future(rpc.call(first, "store.txn", body, timeout=2.0)) for body in bodies]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, StatusError)]

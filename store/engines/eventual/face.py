@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.errors import StatusError
 from cluster.rpc import Answer, Request, Rpc, Sender
 from cluster.wire import pack
 from store import commands
-from store.commands import Txn
+from store.commands import CODES
 from store.engines.eventual.config import Config
-from store.mvcc.rows import DELETE, PUT
 from store.mvcc.space import compacted_error
-from store.mvcc.values import TxnResult
 from store.mvcc.watchers import Collected, Watcher, portions
+from store.requests import answer_of, txn_of
 from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from store.engines.eventual.member import Member
 
 ROLE = "replica"
+WRITES = ("store.put", "store.delete", "store.update", "store.txn")
 MAX_NAMED = 10_000
 """Conflicts in one answer."""
 REMEMBERED = 10_000
@@ -44,9 +44,8 @@ class Face:
         self._met: dict[tuple[str, int, int, int], None] = {}
         member.publish = self.publish
         rpc.serve_fast("store.range", self.range)
-        rpc.serve_fast("store.txn", self.txn)
-        rpc.serve_fast("store.put", self.put)
-        rpc.serve_fast("store.delete", self.delete)
+        for kind in WRITES:
+            rpc.serve_fast(kind, self.write)
         rpc.serve_fast("store.compact", self.compact)
         rpc.serve_fast("store.status", self.status)
         rpc.serve_fast("store.hash", self.hash)
@@ -78,18 +77,10 @@ class Face:
 
         self._member.look(guarded)
 
-    def txn(self, request: Request, answer: Answer) -> None:
-        self._write(request, answer, commands.txn_of(request.body), commands.txn_answer)
-
-    def put(self, request: Request, answer: Answer) -> None:
-        commands.check_put(request.body)
-        self._write(request, answer, commands.single(PUT, request.body), commands.put_answer)
-
-    def delete(self, request: Request, answer: Answer) -> None:
-        commands.check_delete(request.body)
-        self._write(request, answer, commands.single(DELETE, request.body), commands.delete_answer)
-
-    def _write(self, request: Request, answer: Answer, txn: Txn, body_of: Callable[[TxnResult], Any]) -> None:
+    def write(self, request: Request, answer: Answer) -> None:
+        kind = request.kind
+        CODES[kind][1](request.body)
+        txn = txn_of(kind, request.body)
         size = len(pack(request.body))
         if size > self._config.max_request_bytes:
             limit = self._config.max_request_bytes
@@ -99,12 +90,13 @@ class Face:
         def change() -> Callable[[], None]:
             now = member.host.clock.now()
             result = member.replica.txn(origin, txn.compares, (txn.success, txn.failure), now)
-            return lambda: answer.ok(body_of(result))
+            return lambda: answer.ok(answer_of(kind, result))
 
         self._change(request, answer, change)
 
     def compact(self, request: Request, answer: Answer) -> None:
-        _, revision = commands.compact_of(request.body)
+        commands.check_compact(request.body)
+        revision = request.body[2]
 
         def change() -> Callable[[], None]:
             self._member.replica.compact(revision)

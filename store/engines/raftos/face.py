@@ -17,7 +17,7 @@ from cluster.wire import pack
 from store import commands
 from store.client import MemberStatus
 from store.engines.raftos.config import Config
-from store.engines.raftos.registers import delete, put, space_of, txn
+from store.engines.raftos.registers import delete, put, space_of, txn, update
 from store.mvcc.rows import range_row
 from store.mvcc.values import FOREVER, Event, Range, WatchBatch
 
@@ -28,6 +28,7 @@ WRITES = {
     "store.put": (commands.check_put, put),
     "store.delete": (commands.check_delete, delete),
     "store.txn": (commands.check_txn, txn),
+    "store.update": (commands.check_update, update),
 }
 MAX_ANSWER_BYTES = 32 << 20
 PATIENCE = 10.0

@@ -17,6 +17,7 @@ from store.mvcc import transactions
 from store.mvcc.rows import DELETE, PREV, PUT, KeyRow, Row
 from store.mvcc.space import Dump, Space
 from store.mvcc.values import KeyValue
+from store.requests import update_rows
 
 Register = list[Any]
 Content = Mapping[str, Register]
@@ -74,6 +75,15 @@ def txn(content: Content, body: Sequence[Any], now: int, next: int) -> Command:
     """Of a checked store.txn."""
     writes, *answer = _run(content, (body[2], body[3], body[4]), now, next)
     return Command(writes, answer)
+
+
+def update(content: Content, body: Sequence[Any], now: int, next: int) -> Command:
+    """Of a checked store.update."""
+    writes, revision, succeeded, responses = _run(content, update_rows(body), now, next)
+    if succeeded:
+        return Command(writes, revision)
+    found = responses[0][2] if responses else ()
+    return Command(writes, (revision, found[0] if found else None))
 
 
 def _run(content: Content, request: tuple[Sequence[Row], ...], now: int, next: int) -> tuple[Any, ...]:

@@ -13,9 +13,9 @@ from cluster.rpc import Rpc
 from cluster.world.faults import Delay, Duplicate, Partition, Reorder
 from cluster.world.sim import SimWorld
 from store.client import Compare, Delete, DeleteResult, Put, Range, StoreClient, prefix_end
-from store.commands import put_request
 from store.engines.raftos.member import Member
 from store.mvcc.values import Txn
+from store.requests import put_request
 from tests.store.engines.raftosworld import NEMESES, Members, Tale, leader, names, play, refused, seat, start, statuses
 
 # ── what it keeps ────────────────────────────────────────────────────────────────────────────────────────────
