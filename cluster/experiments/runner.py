@@ -189,10 +189,11 @@ async def run_scenario(world: World, scenario: Scenario, seed: int, venue: Venue
 
 
 def simulate(
-    scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent, keep_records: bool = True
+    scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent, schedule: str = ""
 ) -> Run:
-    """In a simulated world of its own. A broken invariant of a component ends the run: then it is not complete."""
-    with SimWorld(seed, keep_records=keep_records, tolerate_exits=True) as world:
+    """In a simulated world of its own. A broken invariant of a component ends the run: then it is not complete.
+    `schedule`: how long messages take (cluster/world/sim/schedule.py)."""
+    with SimWorld(seed, tolerate_exits=True, schedule=schedule) as world:
         runner = Runner(world, scenario, seed, venue, tell)
         try:
             world.run(runner.run())
