@@ -188,9 +188,7 @@ async def run_scenario(world: World, scenario: Scenario, seed: int, venue: Venue
     return await runner.result()
 
 
-def simulate(
-    scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent, schedule: str = ""
-) -> Run:
+def simulate(scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent, schedule: str = "") -> Run:
     """In a simulated world of its own. A broken invariant of a component ends the run: then it is not complete.
     `schedule`: how long messages take (cluster/world/sim/schedule.py)."""
     with SimWorld(seed, tolerate_exits=True, schedule=schedule) as world:
