@@ -45,8 +45,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "loss": ("faults", "Lose messages."),
     "faults": ("faults", "The faults in force, with what they hit and let through."),
     "heal": ("faults", "Remove one fault, or all."),
+    "strike": ("strike", "Carry out one entry of a scenario's timeline, undone when it is over."),
     "cap": ("cap", "The CAP experiment: engines side by side, or on a running cluster."),
+    "scenario": ("scenario", "Stories as files: list, show, check, convert, schema."),
     "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
+    "certs": ("certs", "Certificates: check-expiration, renew."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
 }
 

@@ -173,7 +173,8 @@ class Cast:
         return list(dict.fromkeys(str(pod.get("spec", {}).get("nodeName") or "") for pod in pods))
 
     async def server_of(self, host: str, pattern: str) -> Sequence[str]:
-        """To whom of these its latest request went."""
+        """To whom of these its latest request went; the host may be a role (leader:scheduler)."""
+        host = await self.one(host) if ":" in host else host
         await self.named(host)
         return [await self.stage.world.latest_peer(host, pattern)]
 

@@ -1,11 +1,11 @@
 """Reads Chaos Mesh's resources: a file of them becomes a scenario whose timeline does the same to our cluster.
 
 Kinds: NetworkChaos, PodChaos, TimeChaos, IOChaos, Schedule, Workflow (Serial, Parallel, Suspend and these kinds). All
-resources of a file begin at the same time. Chaos Mesh knows no checks: what is read is checked by `faults-hit` and a
-steady state (all nodes Ready, the store writable) before and after. Must not drop a field without a word.
+resources of a file begin at the same time. Chaos Mesh knows no checks: what is read is checked by `faults-hit` and by
+the steady state (all nodes Ready, the store writable). Must not drop a field without a word.
 
-A Schedule's first strike comes one period after the start. A cron expression is read if it is a plain period (every five
-minutes, hourly): a story has no wall clock. In a Workflow a chaos lasts as long as its `deadline`, and the next
+A Schedule's first strike comes one period after the start. A cron expression is read if it is a plain period (hourly,
+every five minutes): a story has no wall clock. In a Workflow a chaos lasts as long as its `deadline`, and the next
 task of a Serial begins after it.
 """
 
@@ -47,11 +47,6 @@ _CRON = {
     "0 * * * *": 3600.0,
     "0 0 * * *": 86400.0,
 }
-
-
-def is_chaos_mesh(part: Part) -> bool:
-    fields = part.fields()
-    return "apiVersion" in fields and (fields["apiVersion"].text or "").startswith("chaos-mesh.org/")
 
 
 def read(text: str, place: str) -> Scenario:

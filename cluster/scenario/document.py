@@ -17,6 +17,8 @@ from cluster.errors import UsageError
 
 DEEPEST, MOST, LARGEST = 60, 50_000, 4 << 20
 """Levels, parts (each time an alias stands for them) and characters of a file that is a scenario and not an attack."""
+MANY = 20
+"""Of known words that a remedy names."""
 _PLAIN = {
     f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "merge")
 }
@@ -124,7 +126,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """ "did you mean 'kill'?", or the known words."""
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1) or [n for n in names if n.lower() == word.lower()]
-    return f"did you mean {near[0]!r}?" if near else f"one of {', '.join(names)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"one of {', '.join(names[:MANY])}{', ...' if len(names) > MANY else ''}"
 
 
 def nothing(part: Part) -> Part:

@@ -102,7 +102,8 @@ def _atom(atom: Atom, extent: Extent) -> Wrong | None:
     if extent.members < fewest:
         return f"{describe(atom)} in a store of {extent.members}", f"cluster.masters: {max(fewest, 3)}"
     if role.argument == "HOST":
-        return _name(atom.arg, extent)
+        inner, colon, arg = atom.arg.partition(":")
+        return _atom(Atom(inner, arg), extent) if colon else _name(atom.arg, extent)
     return None
 
 

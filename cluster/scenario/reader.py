@@ -19,7 +19,7 @@ from cluster.scenario.forms import CHECK, CLUSTER, FORMAT, STEADY, STORE_OPTIONS
 from cluster.scenario.model import WORLDS, CheckSpec, Scenario, Shape, SteadyState, Workload
 from cluster.scenario.reading import Known, Reading
 
-__all__ = ["FileError", "read"]
+__all__ = ["FileError", "entry", "read"]
 
 
 def read(text: str, place: str, folder: str | Path | None = None, known: Known | None = None) -> Scenario:
@@ -41,6 +41,18 @@ def read(text: str, place: str, folder: str | Path | None = None, known: Known |
     meaning.look(scenario, part, reading)
     reading.problems.raise_if_any()
     return replace(scenario, text=text)
+
+
+def entry(text: str, shape: Shape, place: str = "entry") -> Scenario:
+    """One entry of a timeline by itself ("kill: leader:store", or JSON), as a scenario of nothing else, for a cluster
+    of that shape. FileError with all that is wrong with it."""
+    reading = Reading(place)
+    part = document.compose(f"[{text}]" if text.lstrip().startswith("{") else "- " + text.replace("\n", "\n  "), place)
+    steps = timeline.steps(part, reading)
+    scenario = Scenario(place, place, text, shape=shape, timeline=steps, seconds=0.0, settle=0.0)
+    meaning.look_at_timeline(scenario, reading)
+    reading.problems.raise_if_any()
+    return scenario
 
 
 def _format(given: Mapping[str, Part], part: Part, reading: Reading) -> None:

@@ -63,7 +63,12 @@ ROLES: Mapping[str, Role] = {
     "follower": Role("one member of the store that follows", "follower:store", "store", ("store",), needs="store"),
     "followers": Role("every member that follows", "followers:store", "store", ("store",), needs="store"),
     "holder": Role("the host that holds a Lease", "holder:kube-scheduler", "LEASE", needs="leases"),
-    "apiserver-of": Role("the apiserver that a host talks to", "apiserver-of:kubelet-2", "HOST", needs="links"),
+    "apiserver-of": Role(
+        "the apiserver that a host (or leader:..., holder:...) talks to",
+        "apiserver-of:kubelet-2",
+        "HOST",
+        needs="links",
+    ),
     "store-of": Role(
         "the member of the store that an apiserver talks to", "store-of:apiserver-1", "HOST", needs="links"
     ),
@@ -198,6 +203,8 @@ def _argument(role: str, spec: Role, arg: str) -> str:
             remedy = f"did you mean {role}:{near[0]}?" if near else f"one of {', '.join(spec.choices)}"
             raise UsageError(f"there is no {role} of {arg!r}", remedy=remedy)
         return arg
+    if spec.argument == "HOST" and arg.partition(":")[0] in ("leader", "holder"):
+        return describe(_atom(arg, arg))
     fits = (
         _PODS if role == "nodes-of" else _LABEL if role == "label" else _POD if role in ("node-of", "holder") else _NAME
     )

@@ -95,7 +95,7 @@ def _action(given: Mapping[str, Part], part: Part, reading: Reading) -> str | No
     if other:
         reading.problems.unknown(given[other[0]], other[0], ACTIONS, "action")
     else:
-        reading.problems.add(part, "an entry without an action", f"one of {', '.join(ACTIONS)}")
+        reading.problems.add(part, "an entry without an action", "such as `kill: leader:store`")
     return None
 
 
