@@ -27,6 +27,7 @@ MODULES = (
     "store.member",
     "store.engines.eventual.member",
     "cluster.apiserver.component",
+    "cluster.apiserver.rest.door",
     "cluster.controllers.manager",
     "cluster.scheduler.component",
     "nodes.kubelet.component",
@@ -66,10 +67,12 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where real kubelets keep their containers; empty in the sim."""
+    """What real processes have on disk; empty in the sim."""
 
     containers: str = ""
     container_socket: str = ""
+    pki: str = ""
+    """Where certificates are; with them the apiservers open their HTTPS door."""
 
 
 def masters(spec: ClusterSpec) -> list[str]:
@@ -103,14 +106,18 @@ def placements(spec: ClusterSpec, folders: Folders | None = None) -> list[Placem
     """Every host of the cluster, in the order in which they are best started."""
     result = [Placement(name, machine, store_spec(spec)) for name, machine in store_machines(spec).items()]
     for i in range(spec.masters):
-        result += master_hosts(spec, i)
+        result += master_hosts(spec, i, folders)
     for i in range(spec.workers):
         result += worker_hosts(spec, f"worker-{i}", folders)
     order = list(PORTS)
     return sorted(result, key=lambda p: order.index(p.component))
 
 
-def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
+API_PORT = 6443
+"""Of each apiserver's HTTPS door, on its machine's address."""
+
+
+def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> list[Placement]:
     """The hosts of a master, but for its member of the store."""
     timing = asdict(spec.timing)
     machine = f"master-{i}"
@@ -124,6 +131,10 @@ def master_hosts(spec: ClusterSpec, i: int) -> list[Placement]:
         "engine": spec.engine,
         "etcd": None if spec.etcd is None else asdict(spec.etcd),
     }
+    if folders is not None and folders.pki:
+        files = {"cert": f"apiserver-{i}.crt", "key": f"apiserver-{i}.key", "client_ca": "ca.crt"}
+        door: dict[str, Any] = {name: f"{folders.pki}/{file}" for name, file in files.items()}
+        server["https"] = {"address": machine_ip(spec.subnet, machine), "port": API_PORT, **door}
     common = {"apiservers": apiservers(spec, i), "timing": timing}
     result.append(Placement(f"apiserver-{i}", machine, Spec("cluster.apiserver.component:run", server)))
     result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))

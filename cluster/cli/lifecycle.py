@@ -20,6 +20,7 @@ from click.core import ParameterSource
 from cluster.addresses import machine_ip
 from cluster.api.meta import name_of, parse_time
 from cluster.cli import output as out
+from cluster.cli.certs import KUBECONFIG, PKI, make_identities
 from cluster.cli.etcd import etcd_of, etcd_options, flags_of, look
 from cluster.cli.roles import store_leader
 from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec, save_spec
@@ -68,6 +69,7 @@ async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list
     world = _launch(spec, where)
     try:
         save_spec(where, spec)
+        make_identities(where, spec)
         placed = placements(spec, folders(where, world))
         await asyncio.gather(*(world.start(p.name, p.machine, p.spec) for p in placed))
     except BaseException:
@@ -89,7 +91,7 @@ def _launch(spec: ClusterSpec, where: Path) -> ProcWorld:
 
 
 def folders(where: Path, world: ProcWorld) -> Folders:
-    return Folders(str(where / "containers"), str(world.layout.containers))
+    return Folders(str(where / "containers"), str(world.layout.containers), str(where / PKI))
 
 
 async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMIT) -> None:
@@ -163,6 +165,7 @@ async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int
             f"cluster {cluster!r} is up: {spec.masters} masters, {spec.workers} workers, {len(placed)} processes "
             f"in {started - began:.2f} s" + (f", all nodes Ready in {ready - began:.2f} s" if wait else "")
         )
+        print(f"kubectl: export KUBECONFIG={where.relative_to(Path.cwd()) / KUBECONFIG}")
     return 0
 
 

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 from cluster.apiserver.component import Https
 from cluster.apiserver.rest import bodies
 from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http, failed
+from cluster.apiserver.rest.identity import of_certificate
 from cluster.errors import StatusError
 
 MOST_WAITING = 16 << 20
@@ -88,7 +89,8 @@ async def _read(request: web.BaseRequest) -> Http:
     for name, value in request.rel_url.query.items():
         query.setdefault(name, value)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts))
+    who = of_certificate(request.get_extra_info("peercert"))
+    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts), who)
 
 
 def _response(answer: Answer, request: web.BaseRequest) -> web.Response:

@@ -7,7 +7,7 @@ about objects.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import SHARE, Call
 from cluster.apiserver.rest import answers, bodies, discovery, negotiation, openapi, requests, statuses
 from cluster.apiserver.rest.answers import INCLUDE
+from cluster.apiserver.rest.identity import ANONYMOUS, Authorizer, Who, attributes, authorize, masters, public
 from cluster.apiserver.rest.negotiation import JSON, Form
 from cluster.apiserver.rest.paths import UNKNOWN, Document, Resource, parse
 from cluster.apiserver.rest.requests import Ask
@@ -55,6 +56,7 @@ class Http:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    who: Who = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,18 @@ class Server(Protocol):
 
 
 class Handlers:
-    def __init__(self, server: Server, address: str) -> None:
+    def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = (masters, public)) -> None:
         """`address`: "127.77.0.1:6443", for those who ask where the server is."""
         self._server = server
         self._address = address
+        self._authorizers = authorizers
 
     async def handle(self, http: Http) -> Answer | Flow:
         """Never raises StatusError: that is a Status."""
         try:
             named = parse(http.path)
             if isinstance(named, Document):
+                authorize(http.who, attributes(http.method, named, path=http.path), self._authorizers)
                 return self._document(named, http)
             return await self._resource(named, http)
         except StatusError as error:
@@ -148,6 +152,7 @@ class Handlers:
         content_type = http.headers.get("content-type", "")
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
         asked = requests.ask(http.method, resource, http.query, body, content_type)
+        authorize(http.who, attributes(http.method, resource, asked.verb), self._authorizers)
         include = http.query.get("includeObject", "Metadata")
         if include not in INCLUDE:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
 from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http
+from cluster.apiserver.rest.identity import ANONYMOUS, AUTHENTICATED, Who
 from tests.cluster.apiserver.cluster import config_map, deployment, pod
 from tests.cluster.apiserver.real import Real, on_real_store
 
@@ -23,12 +24,14 @@ class Browser:
 
     def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
+        self.who = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
 
     async def raw(
         self, method: str, path: str, body: Any = None, query: Object | None = None, **headers: str
     ) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
-        http = Http(method, quote(path), query or {}, {k.replace("_", "-"): v for k, v in headers.items()}, data)
+        names = {k.replace("_", "-"): v for k, v in headers.items()}
+        http = Http(method, quote(path), query or {}, names, data, self.who)
         answer = await self.handlers.handle(http)
         assert isinstance(answer, Answer)
         return answer
@@ -43,7 +46,7 @@ class Browser:
 
     async def watch(self, path: str, **query: str) -> tuple[list[Object], asyncio.Task[None]]:
         """Events as they come, and the task that ends with the watch."""
-        answer = await self.handlers.handle(Http("GET", path, {"watch": "1", **query}))
+        answer = await self.handlers.handle(Http("GET", path, {"watch": "1", **query}, who=self.who))
         assert isinstance(answer, Flow)
         events: list[Object] = []
 
@@ -197,5 +200,27 @@ def test_documents_and_health() -> None:
         assert (await browser.ask("POST", "/version"))["code"] == 405
         assert (await browser.ask("GET", "/nowhere"))["reason"] == "NotFound"
         assert (await browser.ask("GET", "/openapi/v3/apis/none/v1"))["code"] == 404
+
+    browse(story)
+
+
+def test_who_is_nobody_sees_that_it_lives_and_nothing_else() -> None:
+    async def story(browser: Browser) -> None:
+        browser.who = ANONYMOUS
+        assert (await browser.raw("GET", "/readyz")).status == 200
+        assert (await browser.ask("GET", "/version"))["major"] == "1"
+        refused = await browser.ask("GET", "/api/v1/namespaces/default/pods")
+        assert refused["code"] == 403
+        assert refused["message"] == (
+            'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace '
+            '"default"'
+        )
+        assert (await browser.ask("GET", "/apis"))["message"] == (
+            'forbidden: User "system:anonymous" cannot get path "/apis"'
+        )
+        base = "/api/v1/namespaces/default/configmaps"
+        assert (await browser.ask("POST", base, config_map("x")))["code"] == 403
+        browser.who = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
+        assert (await browser.ask("GET", f"{base}/x"))["code"] == 404
 
     browse(story)

@@ -1,0 +1,95 @@
+"""The cluster's certificates in its folder: made once, read by everybody who needs them, renewed on demand.
+
+Must not know sockets. PKI/:
+
+    ca.crt ca.key    NAME.crt NAME.key for each server, component and node, and for the administrator
+
+Private keys are readable by their owner only (0600). What is there is never overwritten but by `renew`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cluster.errors import UsageError
+from cluster.pki.authority import Facts, Pair, Subject, authority, facts, issue
+
+CA = "ca"
+DAYS = 365
+CA_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One certificate that the cluster needs. `hosts`: names and addresses of a server."""
+
+    subject: Subject
+    hosts: tuple[str, ...] = ()
+
+
+class Chest:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def cert(self, name: str) -> Path:
+        return self.folder / f"{name}.crt"
+
+    def key(self, name: str) -> Path:
+        return self.folder / f"{name}.key"
+
+    def pair(self, name: str) -> Pair:
+        """UsageError that names the file that is missing."""
+        try:
+            return Pair(self.cert(name).read_bytes(), self.key(name).read_bytes())
+        except FileNotFoundError as error:
+            remedy = "`launch.py down --wipe` and `up` make new ones"
+            raise UsageError("a certificate is missing", place=str(error.filename), remedy=remedy, status=1) from None
+
+    def names(self) -> list[str]:
+        return sorted(path.stem for path in self.folder.glob("*.crt"))
+
+    def facts(self, name: str) -> Facts:
+        return facts(self.cert(name).read_bytes(), str(self.cert(name)))
+
+    def ensure(self, cluster: str, wanted: Mapping[str, Wanted], now: datetime, days: int = DAYS) -> list[str]:
+        """Make what is missing, or good for other addresses than are wanted; the names of those made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.cert(CA).exists() and self.key(CA).exists()):
+            self._write(CA, authority(f"capstan-{cluster}", now, max(CA_DAYS, days)))
+        ca, made = self.pair(CA), []
+        for name, want in wanted.items():
+            if self._fits(name, want):
+                continue
+            self._write(name, issue(ca, want.subject, now, days, want.hosts))
+            made.append(name)
+        return made
+
+    def renew(self, names: Iterable[str], now: datetime, days: int) -> None:
+        """The same subjects and hosts for so many days from now on. UsageError if the authority would end before."""
+        ca = self.pair(CA)
+        left = self.facts(CA).not_after
+        if now + timedelta(days=days) > left:
+            text = f"the authority itself ends on {left:%Y-%m-%d}, before {days} days are over"
+            raise UsageError(text, place=str(self.cert(CA)), remedy="fewer days, or a new cluster", status=1)
+        for name in names:
+            old = self.facts(name)
+            self._write(name, issue(ca, old.subject, now, days, old.hosts))
+
+    def _fits(self, name: str, want: Wanted) -> bool:
+        if not (self.cert(name).exists() and self.key(name).exists()):
+            return False
+        old = self.facts(name)
+        return old.subject == want.subject and set(want.hosts) <= set(old.hosts)
+
+    def _write(self, name: str, pair: Pair) -> None:
+        """The key first: a certificate that is there has its key."""
+        for path, data, mode in ((self.key(name), pair.key, 0o600), (self.cert(name), pair.cert, 0o644)):
+            aside = path.with_suffix(path.suffix + ".aside")
+            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            aside.replace(path)
