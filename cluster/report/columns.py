@@ -15,6 +15,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 LEVEL = 6
@@ -44,7 +45,7 @@ def pack(header: Mapping[str, Any], tables: Mapping[str, Mapping[str, Sequence[i
 def _planes(values: Sequence[int], differences: bool) -> tuple[bytes, int]:
     """The column's bytes, and how many bytes each number takes (0: all are zero)."""
     if differences:
-        values = [value - before for value, before in zip(values, [0, *values[:-1]], strict=True)]
+        values = [value - before for value, before in zip(values, chain((0,), values), strict=False)]
     zigzag = array("Q", [value << 1 if value >= 0 else (-value << 1) - 1 for value in values])
     width = (max(zigzag, default=0).bit_length() + 7) // 8
     if sys.byteorder == "big":

@@ -21,7 +21,7 @@ from cluster.report.embedded import text_of
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the neighbourhood is drawn: `operations` around a stuck one, `nodes` of a cycle, `lanes` of objects."""
+    """How much around is drawn: `operations` near a stuck one, `nodes` of a cycle, `lanes` of objects."""
 
     operations: int = 40
     nodes: int = 16

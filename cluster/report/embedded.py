@@ -6,11 +6,13 @@ Pure. Must not draw. Times in tables are whole microseconds, in the header secon
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.api.meta import condition, deleting, key_of
 from cluster.api.views import pod_node, pod_phase, pod_ready
+from cluster.history.containers import spells
 from cluster.history.record import NEVER, Operation
 from cluster.history.run import Run, Seen
 from cluster.report.bands import Band
@@ -172,6 +174,10 @@ def embedded(
         "hosts": [_host(story) for story in stories],
         "terms": [list(term) for term in terms(stories)],
         "series": plots.data(),
+        "containers": [
+            [spell.uid, spell.name, spell.node, spell.since, None if math.isinf(spell.until) else spell.until]
+            for spell in spells(run)
+        ],
         "writes": writes(run),
         "objects": objects(run.events),
     }

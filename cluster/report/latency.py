@@ -14,6 +14,8 @@ from typing import Any
 from cluster.history.record import Operation
 
 BINS = 200
+ENOUGH = 12
+"""Operations in an interval, on average, below which percentiles of it would say little: then it is longer."""
 WIDTHS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
 OUTCOMES = ("ok", "fail", "unknown")
@@ -43,8 +45,9 @@ def width_for(seconds: float, bins: int = BINS) -> float:
     return next((width for width in WIDTHS if seconds / width <= bins), max(WIDTHS[-1], seconds / bins))
 
 
-def series(operations: Iterable[Operation], seconds: float, bins: int = BINS) -> Series:
-    width = width_for(seconds, bins)
+def series(operations: Sequence[Operation], seconds: float, width: float = 0.0) -> Series:
+    """`width` 0: as fits the run's length and the number of its operations."""
+    width = width or width_for(seconds, max(10, min(BINS, len(operations) // ENOUGH)))
     count = max(1, math.ceil(seconds / width - 1e-9))
     taken: list[list[float]] = [[] for _ in range(count)]
     tallies = {outcome: [0] * count for outcome in OUTCOMES}

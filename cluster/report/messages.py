@@ -109,13 +109,21 @@ def _attribute(letters: dict[Key, _Letter], drops: Sequence[Record]) -> None:
 
 
 def _messages(letter: _Letter) -> list[Message]:
-    def one(arrived: float | None, to_boot: int, fate: str, lamport: int, copy: bool) -> Message:
-        return Message(
-            letter.sent, arrived, letter.src, letter.dst, letter.boot, to_boot, letter.id, letter.corr, letter.size,
-            letter.kind, fate, letter.lamport, lamport, copy, letter.told,
-        )  # fmt: skip
-
-    found = [one(time, boot, "", lamport, n > 0) for n, (time, lamport, boot) in enumerate(sorted(letter.arrivals))]
+    if not letter.drops and len(letter.arrivals) == 1:  # nearly all: spare them the rest
+        return [_message(letter, *letter.arrivals[0])]
+    found = [
+        _message(letter, time, lamport, boot, copy=n > 0)
+        for n, (time, lamport, boot) in enumerate(sorted(letter.arrivals))
+    ]
     for time, why in letter.drops:
-        found.append(one(time, 0, why, 0, bool(found)))
-    return found or [one(None, 0, LOST_TRACK, 0, False)]
+        found.append(_message(letter, time, 0, 0, fate=why, copy=bool(found)))
+    return found or [_message(letter, None, 0, 0, fate=LOST_TRACK)]
+
+
+def _message(
+    letter: _Letter, arrived: float | None, lamport: int, to_boot: int, *, fate: str = "", copy: bool = False
+) -> Message:
+    return Message(
+        letter.sent, arrived, letter.src, letter.dst, letter.boot, to_boot, letter.id, letter.corr, letter.size,
+        letter.kind, fate, letter.lamport, lamport, copy, letter.told,
+    )  # fmt: skip

@@ -34,6 +34,13 @@ class Count:
         self.delivered += message.fate == ""
         self.dropped += message.fate != "" and message.arrived is not None
 
+    def take(self, other: Count) -> None:
+        self.sent += other.sent
+        self.bytes += other.bytes
+        self.delivered += other.delivered
+        self.dropped += other.dropped
+        self.copies += other.copies
+
 
 @dataclass(slots=True)
 class Traffic:
@@ -71,13 +78,20 @@ def traffic(messages: Iterable[Message], operations: Iterable[Operation] = ()) -
     for operation in operations:
         found.operations += 1
         found.answered += operation.outcome == "ok"
+    counts: dict[tuple[str, str, str], Count] = {}
     for message in messages:
-        found.total.add(message)
-        found.kinds.setdefault(message.kind, Count()).add(message)
-        found.links.setdefault((message.src, message.dst), Count()).add(message)
-        found.families.setdefault(family(message.kind), Count()).add(message)
+        place = (message.kind, message.src, message.dst)
+        count = counts.get(place)
+        if count is None:
+            count = counts[place] = Count()
+        count.add(message)
         if message.fate and message.arrived is not None:
             found.why[message.fate] += 1
+    for (kind, src, dst), count in counts.items():
+        found.total.take(count)
+        found.kinds.setdefault(kind, Count()).take(count)
+        found.links.setdefault((src, dst), Count()).take(count)
+        found.families.setdefault(family(kind), Count()).take(count)
     return found
 
 
