@@ -219,7 +219,7 @@ class Conditions:
     async def _writable(self) -> bool:
         store = await self.observer.stage.store()
         try:
-            await store.put(b"/experiments/writable", b"1", timeout=1.0)
+            await store.put(b"/run/writable", b"1", timeout=1.0)
         except StatusError:
             return False
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.cast import Cast
@@ -33,12 +34,15 @@ class Players:
         cast = Cast(Observer(self.stage))
         for at, (workload, kind) in enumerate(zip(self.stage.scenario.workloads, self._kinds, strict=True)):
             sites = await self._sites(workload, cast)
+            shared: dict[str, Any] = {}
             for number in range(workload.clients):
                 label = workload.name or (workload.type if at == 0 else f"{workload.type}-{at}")
                 name, site = f"{label}-client-{number}", sites[number % len(sites)] if sites else ""
                 rpc = await self.stage.seat(name, site or CLIENTS)
                 self.machines[name] = site or CLIENTS
-                player = Player(self.stage, workload, number, name, site, rpc, self.stage.dice(f"workload/{name}"))
+                dice = self.stage.dice(f"workload/{name}")
+                serial = len(self._tasks)
+                player = Player(self.stage, workload, number, name, site, serial, rpc, dice, shared)
                 task = asyncio.get_running_loop().create_task(kind.play(player), name=name)
                 task.add_done_callback(self._done)
                 self._tasks.append(task)

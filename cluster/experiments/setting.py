@@ -14,7 +14,7 @@ from cluster.experiments.stage import Stage
 from cluster.experiments.strikes.table import STRIKES
 from cluster.scenario.actions import ACTIONS
 from cluster.scenario.model import Scenario, Step
-from cluster.topology import Placement, placements, workers
+from cluster.topology import Placement, placements
 from cluster.world.scenario import Spec
 
 READY = 60.0
@@ -91,7 +91,7 @@ def _not_ready(stage: Stage, observer: Observer) -> list[str]:
         for condition in (node.get("status") or {}).get("conditions") or ():
             if condition["type"] == "Ready" and condition["status"] == "True":
                 ready.add(node["metadata"]["name"])
-    return [name for name in workers(stage.spec) if name not in ready]
+    return [name for name in stage.workers if name not in ready]
 
 
 async def apply_objects(stage: Stage) -> None:

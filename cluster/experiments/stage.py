@@ -17,7 +17,7 @@ from cluster.errors import UsageError
 from cluster.experiments.book import Book
 from cluster.rpc import Rpc
 from cluster.scenario.model import Scenario
-from cluster.topology import Folders, apiservers, members, store_machines
+from cluster.topology import Folders, apiservers, members, store_machines, workers
 from cluster.world.host import Address, Host
 from cluster.world.scenario import Spec, Standing, World
 from store.engines import Store, engine
@@ -78,7 +78,11 @@ class Stage:
     book: Book
     deadline: float = 0.0
     """World time at which every rule ends by itself, whatever becomes of this process."""
+    workers: dict[str, None] = field(default_factory=dict)
+    """Worker machines that there are by now."""
+    workers_ever: dict[str, None] = field(default_factory=dict)
     _seats: dict[Address, Rpc] = field(default_factory=dict)
+    _member: int = -1
     _store: Store | None = None
     _client: Client | None = None
 
@@ -100,6 +104,21 @@ class Stage:
         if self.spec.engine != "raft":
             return base
         return Spec(base.target, {**base.config, "trace": TRACE, **self.scenario.shape.options})
+
+    def __post_init__(self) -> None:
+        for machine in workers(self.spec):
+            self.came(machine)
+
+    def came(self, worker: str) -> None:
+        self.workers[worker] = self.workers_ever[worker] = None
+
+    def went(self, worker: str) -> None:
+        self.workers.pop(worker, None)
+
+    def next_member(self) -> int:
+        """Of store-N, a number that no member has had."""
+        self._member = max(self._member, *(int(name.rpartition("-")[2]) for name in self.members)) + 1
+        return self._member
 
     def joined(self, member: Address, machine: str) -> None:
         self.spec = replace(self.spec, stores={**store_machines(self.spec), member: machine})

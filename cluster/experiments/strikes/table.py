@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cluster.experiments.strikes import network, process
+from cluster.experiments.strikes import api, clock, disk, machine, membership, network, objects, process
 from cluster.experiments.strikes.deed import Strike
 
 STRIKES: Mapping[str, Strike] = {
@@ -26,4 +26,25 @@ STRIKES: Mapping[str, Strike] = {
     "restart": process.restart,
     "crashLoop": process.crash_loop,
     "killAfter": process.kill_after,
+    "poweroff": machine.poweroff,
+    "poweron": machine.poweron,
+    "join": machine.join,
+    "leave": machine.leave,
+    "cordon": machine.cordon,
+    "drain": machine.drain,
+    "clockJump": clock.jump,
+    "clockDrift": clock.drift,
+    "clockStrobe": clock.strobe,
+    "disk": disk.disk,
+    "loseUnsynced": disk.lose_unsynced,
+    "grow": membership.grow,
+    "shrink": membership.shrink,
+    "replaceMember": membership.replace,
+    "moveLeader": membership.move_leader,
+    "api": api.api,
+    "apply": objects.apply,
+    "delete": objects.delete,
+    "scale": objects.scale,
+    "patch": objects.patch,
+    "setImage": objects.set_image,
 }

@@ -40,8 +40,12 @@ class Player:
     number: int
     name: Address
     site: str
+    serial: int
+    """Its number among all clients of the run."""
     rpc: Rpc
     dice: Random
+    shared: dict[str, Any]
+    """What all clients of the workload know."""
     _count: int = 0
     _next: float = 0.0
 
@@ -52,7 +56,7 @@ class Player:
     def unique(self) -> int:
         """A value that no other client of the run writes, ever."""
         self._count += 1
-        return self._count * 1000 + self.number
+        return self._count * 10_000 + self.serial
 
     def option(self, name: str, default: Any) -> Any:
         return self.workload.options.get(name, default)
@@ -98,7 +102,8 @@ class Player:
             recorder.failed(opened, book.now(), definite=error.definite, error=error.reason)
             book.ended_as(label, "failed" if error.definite else "unknown")
             return None
-        recorder.ok(opened, book.now(), answer.result, answer.revision)
+        revision = answer.revision if self.stage.spec.engine != "eventual" else 0  # each replica has its own
+        recorder.ok(opened, book.now(), answer.result, revision)
         book.ended_as(label, "ok")
         return answer
 

@@ -66,7 +66,7 @@ async def compare_and_set(store: Store, key: str, pair: tuple[int | None, int]) 
     else:
         compare = Compare(name, "value", "=", b"%d" % expected)
     done = await store.txn([compare], [Put(name, b"%d" % new)])
-    return Answer(done.succeeded, done.revision if done.succeeded else 0)
+    return Answer(done.succeeded, done.revision)
 
 
 OPTIONS = {"reads": 0.5, "writes": 0.25, "swaps": 0.25}

@@ -9,11 +9,27 @@ import difflib
 from collections.abc import Mapping
 
 from cluster.errors import UsageError
+from cluster.experiments.workloads.append import APPEND
+from cluster.experiments.workloads.http import HTTP
+from cluster.experiments.workloads.keyspace import KEYSPACE
+from cluster.experiments.workloads.lease import LEASE
+from cluster.experiments.workloads.lock import LOCK
+from cluster.experiments.workloads.objects import OBJECTS
 from cluster.experiments.workloads.player import Kindred
 from cluster.experiments.workloads.register import REGISTER
+from cluster.experiments.workloads.watch import WATCH
 from cluster.scenario.model import Scenario, Workload
 
-WORKLOADS: Mapping[str, Kindred] = {"register": REGISTER}
+WORKLOADS: Mapping[str, Kindred] = {
+    "register": REGISTER,
+    "append": APPEND,
+    "lock": LOCK,
+    "lease": LEASE,
+    "keyspace": KEYSPACE,
+    "watch": WATCH,
+    "objects": OBJECTS,
+    "http": HTTP,
+}
 
 
 def find(workload: Workload, scenario: Scenario, world: str) -> Kindred:
