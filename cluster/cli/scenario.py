@@ -110,7 +110,8 @@ def schema_text() -> str:
 @click.option("-o", "--output", "target", default="-", help="A file; - is standard output.")
 @click.option("--launcher", default="capstan", show_default=True, help="chaostoolkit: the program that strikes.")
 @click.option("--name", "cluster", default="dev", show_default=True, help="chaostoolkit: the cluster that it strikes.")
-def convert_command(path: str, form: str, target: str, launcher: str, cluster: str) -> int:
+@click.option("--partly", is_flag=True, help="chaostoolkit: leave out what cannot be expressed, and say what it was.")
+def convert_command(path: str, form: str, target: str, launcher: str, cluster: str, partly: bool) -> int:
     """From our format, Chaos Mesh or Chaos Toolkit (told apart by what is in it) to ours or Chaos Toolkit's."""
     scenario = files.load(path, CHECKS)
     if form == "capstan":
@@ -120,10 +121,12 @@ def convert_command(path: str, form: str, target: str, launcher: str, cluster: s
         return 0
     from cluster.scenario import chaostoolkit
 
-    _write(target, chaostoolkit.dump(scenario, launcher, cluster))
-    carried = [f"{len(scenario.checks)} checks"] if scenario.checks else []
-    if scenario.workloads:
-        carried.insert(0, "the workload")
+    without: list[str] = []
+    _write(target, chaostoolkit.dump(scenario, launcher, cluster, without if partly else None))
+    for reason in without:
+        print(f"left out: {reason}", file=sys.stderr)
+    carried = ["the workload"] if scenario.workloads else []
+    carried += ["the checks"] if scenario.checks else []
     if carried:
         print(f"{' and '.join(carried)}: carried along, and not carried out by `chaos run`", file=sys.stderr)
     return 0

@@ -13,7 +13,7 @@ Must not pretend: what such activities cannot do is a UsageError that says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,8 +31,11 @@ PATIENCE = 30.0
 Experiment = dict[str, Any]
 
 
-def experiment(scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUSTER) -> Experiment:
-    """The experiment as data. `launcher`: path of the program; `cluster`: name of the cluster that is up."""
+def experiment(
+    scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUSTER, without: list[str] | None = None
+) -> Experiment:
+    """The experiment as data. `launcher`: path of the program; `cluster`: name of the cluster that is up. UsageError
+    for what cannot be expressed; with a list for `without` it is left out, and its reason put there."""
     process = _Process(launcher, cluster)
     steady = scenario.steady
     result: Experiment = {
@@ -44,9 +47,10 @@ def experiment(scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUS
         "secrets": {},
     }
     if steady.conditions:
-        probes = [_probe(condition, steady.within, process) for condition in steady.conditions]
+        kept = [c for c in steady.conditions if _kept(_alone, (c, scenario.place), without)]
+        probes = [_probe(condition, steady.within, process) for condition in kept]
         result["steady-state-hypothesis"] = {"title": "the steady state", "probes": probes}
-    result["method"] = _Method(process, scenario.seconds).activities(scenario.timeline)
+    result["method"] = _Method(process, scenario.seconds, without).activities(scenario.timeline)
     result["rollbacks"] = [
         {"type": "action", "name": "every rule healed", "provider": process.run(["heal"], PATIENCE)},
     ]
@@ -55,8 +59,30 @@ def experiment(scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUS
     return result
 
 
-def dump(scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUSTER) -> str:
-    return json.dumps(experiment(scenario, launcher, cluster), indent=2, ensure_ascii=False) + "\n"
+def dump(scenario: Scenario, launcher: str = LAUNCHER, cluster: str = CLUSTER, without: list[str] | None = None) -> str:
+    return json.dumps(experiment(scenario, launcher, cluster, without), indent=2, ensure_ascii=False) + "\n"
+
+
+def _kept(refuse: Callable[..., None], about: tuple[Any, ...], without: list[str] | None) -> bool:
+    """Whether it can be expressed. UsageError if not, or its text is added to `without`."""
+    try:
+        refuse(*about)
+    except UsageError as error:
+        if without is None:
+            raise
+        without.append(str(error))
+        return False
+    return True
+
+
+def _alone(condition: Condition, place: str) -> None:
+    """Refuses a condition on what a process that has just begun cannot know."""
+    if condition.subject == "operations":
+        text = f"{condition.text!r}: `chaos run` starts no workload"
+        raise UsageError(text, place=place, remedy="leave it out: --partly")
+    if condition.predicate in ("changed", "changed hands") or condition.subject == "event":
+        text = f"{condition.text!r}: an activity is a process of its own, and remembers nothing from before"
+        raise UsageError(text, place=place, remedy="one `sequence` with the fault before it, or leave it out: --partly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +112,7 @@ class _Method:
 
     process: _Process
     seconds: float
+    without: list[str] | None = None
     clock: float = 0.0
     exact: bool = True
     made: list[dict[str, Any]] = field(default_factory=list)
@@ -93,7 +120,10 @@ class _Method:
 
     def activities(self, steps: Sequence[Step]) -> list[dict[str, Any]]:
         for step in steps:
-            self._add(step)
+            if _kept(self._refuse, (step,), self.without):
+                self._add(step)
+        if self.pause and self.without is not None and not self.made:
+            return []
         if self.pause:
             if not self.made:
                 raise UsageError(
@@ -103,15 +133,7 @@ class _Method:
         return self.made
 
     def _add(self, step: Step) -> None:
-        self._refuse(step)
         before = step.after if step.at is None else step.at - self.clock
-        if step.at is not None and not self.exact:
-            text = f"{step.action}: `at` after an entry that waits for a condition"
-            raise UsageError(text, place=step.place, remedy="Chaos Toolkit has pauses only: `after`, or wait before it")
-        if before < 0:
-            raise UsageError(
-                f"{step.action}: `at` before the entry above it", place=step.place, remedy="in their order"
-            )
         self.pause += before
         self.clock += before
         if step.action == "wait" and _plain(step):
@@ -143,6 +165,16 @@ class _Method:
         return activity
 
     def _refuse(self, step: Step) -> None:
+        if step.at is not None and not self.exact:
+            text = f"{step.action}: `at` after an entry that waits for a condition"
+            raise UsageError(text, place=step.place, remedy="Chaos Toolkit has pauses only: `after`, or wait before it")
+        if step.at is not None and step.at < self.clock:
+            raise UsageError(
+                f"{step.action}: `at` before the entry above it", place=step.place, remedy="in their order"
+            )
+        for condition in (step.when, step.until, step.args.get("condition")):
+            if isinstance(condition, Condition):
+                _alone(condition, step.place)
         for inner in (step, *meaning.every_step(step.steps)):
             if inner.action == "heal":
                 text = "heal: an activity of Chaos Toolkit is a process of its own, and cannot end another"
