@@ -1,7 +1,9 @@
 """Keeping a cache up to date: list once, watch from there, watch again where it broke, list again when that is too old.
 
 Must not change anything in the cluster. A cache never goes back in time: every list and watch asks for at least the
-revision that was seen last, so a lagging apiserver waits, or is left for the next one.
+revision that was seen last, so a lagging apiserver waits, or is left for the next one. Who has seen nothing yet may
+have had an earlier life: the first list is of the newest state, never of whatever an apiserver's cache holds. (Else a
+kubelet that restarts starts pods again that were deleted meanwhile: kubernetes/kubernetes#59848.)
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ class Informer:
             self.namespace,
             labels=self.labels,
             fields=self.fields,
-            resource_version=str(self.revision),
+            resource_version=str(self.revision) if self.revision else "",
         )
         revision = revision_of(answer)
         self.cache.replace(self.kind, answer["items"], revision)
