@@ -138,6 +138,7 @@ PURE = (
     "cluster/apiserver/rest/openapi.py",
     "cluster/apiserver/rest/bodies.py",
     "cluster/apiserver/rest/answers.py",
+    "cluster/apiserver/rest/proto",
     "cluster/client/queue.py",
     "cluster/controllers/deployment.py",
     "cluster/controllers/replicaset.py",

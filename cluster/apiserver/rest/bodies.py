@@ -1,4 +1,4 @@
-"""A request's body as a value: JSON or YAML, by its Content-Type.
+"""A request's body as a value: JSON, YAML or Kubernetes' protobuf, by its Content-Type.
 
 Pure. Must not know what the value is for.
 """
@@ -11,7 +11,7 @@ import orjson
 import yaml
 
 from cluster.apiserver.refusals import bad_request
-from cluster.apiserver.rest import negotiation
+from cluster.apiserver.rest import negotiation, protobuf
 from cluster.errors import StatusError
 
 MOST_BYTES = 3 << 20
@@ -28,6 +28,8 @@ def decode(body: bytes, content_type: str) -> Any:
     if not body.strip():
         return None
     media = negotiation.media_of(content_type)
+    if media == protobuf.MEDIA:
+        return protobuf.decode(body)
     if media in _YAML:
         value = _yaml(body)
     elif media == negotiation.JSON or media in negotiation.PATCHES:
@@ -36,7 +38,7 @@ def decode(body: bytes, content_type: str) -> Any:
         except orjson.JSONDecodeError as error:
             raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from None
     else:
-        raise negotiation.unsupported(content_type, (negotiation.JSON, negotiation.YAML))
+        raise negotiation.unsupported(content_type, (negotiation.JSON, negotiation.YAML, protobuf.MEDIA))
     _bounded(value)
     return value
 

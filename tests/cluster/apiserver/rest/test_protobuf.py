@@ -1,0 +1,81 @@
+"""Protobuf bodies: one that a real kubectl sent, and what the tables and odd bytes make of others."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.apiserver.rest import protobuf
+from cluster.apiserver.rest.bodies import decode
+from cluster.errors import StatusError
+
+CONFIG_MAP = bytes.fromhex(
+    "6b387300 0a0f 0a027631 1209436f6e6669674d6170 121c 0a12 0a027831 1200 1a00 2200 2a00 3200 3800 4200"
+    "1206 0a0161 120162 1a00 2200".replace(" ", "")
+)
+"""kubectl create configmap x1 --from-literal=a=b"""
+
+
+def field(number: int, payload: bytes | int) -> bytes:
+    """One field of a message, numbers below 16 and payloads below 128 bytes."""
+    if isinstance(payload, int):
+        return bytes((number << 3, payload))
+    return bytes((number << 3 | 2, len(payload))) + payload
+
+
+def body(version: str, kind: str, raw: bytes) -> bytes:
+    meta = field(1, version.encode()) + field(2, kind.encode())
+    return protobuf.MAGIC + field(1, meta) + field(2, raw)
+
+
+def test_what_kubectl_sent() -> None:
+    found = decode(CONFIG_MAP, "application/vnd.kubernetes.protobuf")
+    assert found == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x1"}, "data": {"a": "b"}}
+
+
+def test_a_pointers_zero_is_meant_and_a_values_is_not() -> None:
+    spec = field(1, 0) + field(5, 0) + field(7, 0)  # replicas, minReadySeconds, paused
+    assert decode(body("apps/v1", "Deployment", field(2, spec)), protobuf.MEDIA)["spec"] == {"replicas": 0}
+
+
+def test_inline_messages_maps_and_special_types() -> None:
+    volume = field(1, b"v") + field(2, field(2, b""))  # name, emptyDir {}
+    port = field(3, 80) + field(4, field(1, 1) + field(3, b"web"))
+    limits = field(8, field(1, field(1, b"cpu") + field(2, field(1, b"100m"))))
+    pod = decode(body("v1", "Pod", field(2, field(1, volume) + field(2, field(1, b"c") + limits))), protobuf.MEDIA)
+    assert pod["spec"]["volumes"] == [{"name": "v", "emptyDir": {}}]
+    assert pod["spec"]["containers"] == [{"name": "c", "resources": {"limits": {"cpu": "100m"}}}]
+    service = decode(body("v1", "Service", field(2, field(1, port))), protobuf.MEDIA)
+    assert service["spec"]["ports"] == [{"port": 80, "targetPort": "web"}]
+    secret = decode(body("v1", "Secret", field(2, field(1, b"k") + field(2, b"\0\1"))), protobuf.MEDIA)
+    assert secret["data"] == {"k": "AAE="}
+    stamp = field(8, field(1, 60))
+    meta = decode(body("v1", "Namespace", field(1, field(1, b"n") + stamp)), protobuf.MEDIA)["metadata"]
+    assert meta == {"name": "n", "creationTimestamp": "1970-01-01T00:01:00Z"}
+
+
+def test_what_is_no_body() -> None:
+    for data, reason, word in (
+        (b"{}", "BadRequest", "6b 38 73 00"),
+        (body("v1", "Widget", b""), "UnsupportedMediaType", "Widget"),
+        (body("v1", "Pod", b"\x0a\x7f"), "BadRequest", "ends within field 1"),
+        (body("v1", "Pod", b"\x08\x01"), "BadRequest", "metadata"),
+        (body("v1", "Pod", b"\x0b"), "BadRequest", "wire type 3"),
+        (body("v1", "ConfigMap", field(1, field(1, b"\xff"))), "BadRequest", "UTF-8"),
+        (protobuf.MAGIC + field(3, b"gzip"), "BadRequest", "encoding"),
+    ):
+        with pytest.raises(StatusError, match=word) as caught:
+            protobuf.decode(data)
+        assert caught.value.reason == reason
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answered(data: bytes) -> None:
+    for kind in ("Pod", "ConfigMap", "CertificateSigningRequest"):
+        with suppress(StatusError):
+            protobuf.decode(body("v1", kind, data[:100]))
+    with suppress(StatusError):
+        protobuf.decode(protobuf.MAGIC + data)
