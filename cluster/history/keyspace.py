@@ -64,7 +64,7 @@ def misfits(history: Sequence[Operation]) -> list[Misfit]:
 
 def _sort_in(key: _Key, number: int, o: Operation) -> None:
     if o.outcome == "unknown" or not o.revision:
-        if o.kind != "read":
+        if o.kind != "read" and o.result is not False:
             key.loose.append(number)
         return
     if o.kind == "read":

@@ -113,8 +113,8 @@ class WatchSeen:
     """ "put" or "delete"."""
     value: Any = None
     mode: str = ""
-    """"": an event; "began": it watches from after `revision` on; "lost": it had to begin anew after `revision`, because
-    what was before is compacted."""
+    """"": an event; "began": it watches from after `revision` on; "lost": it had to begin anew after `revision`,
+    because what was before is compacted."""
 
 
 @dataclass(frozen=True, slots=True)
