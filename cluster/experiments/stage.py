@@ -33,7 +33,8 @@ PATIENCE = 5.0
 @dataclass(frozen=True, slots=True)
 class Venue:
     """Where a run takes place. `name`: the world's. `spec`: of a cluster that is up already (then nothing is booted);
-    None: one is made from the scenario's shape. `folders`: of real kubelets. `subnet`: of its addresses."""
+    None: one is made from the scenario's shape. `folders`: of real kubelets. `subnet`: of its addresses. `schedule`:
+    how long messages take in the sim (cluster/world/sim/schedule.py)."""
 
     name: str = "sim"
     spec: ClusterSpec | None = None
@@ -42,6 +43,7 @@ class Venue:
     replay: str = ""
     began: str = ""
     """Wall time, ISO 8601."""
+    schedule: str = ""
 
 
 SIM = Venue()

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cluster.errors import UsageError
-from cluster.history import containers, invariants, lifecycle, linearizable, placement, proxies, workloads
+from cluster.history import (
+    containers,
+    endpoints,
+    invariants,
+    leases,
+    lifecycle,
+    linearizable,
+    placement,
+    proxies,
+    told,
+    workloads,
+)
 from cluster.history.checker import Check
 from cluster.history.finding import Judged, Said, Verdict
 from cluster.history.options import Clock, Options, resolve
@@ -55,6 +66,9 @@ CHECKS: Mapping[str, Check] = {
     **containers.CHECKS,
     **workloads.CHECKS,
     **proxies.CHECKS,
+    **told.CHECKS,
+    **leases.CHECKS,
+    **endpoints.CHECKS,
 }
 
 

@@ -19,7 +19,7 @@ from cluster.history.checker import Check
 from cluster.history.finding import Finding
 from cluster.history.options import Option, Options
 from cluster.history.run import Run
-from cluster.history.tally import Object, Tally, called, notes, observed
+from cluster.history.tally import Object, Objects, Tally, called, notes, observed
 
 
 @dataclass(slots=True)
@@ -289,6 +289,35 @@ def crash_backoff(run: Run, _: Options) -> Finding:
     return tally.finding("restarts after the first")
 
 
+def ready_again(run: Run, options: Options) -> Finding:
+    """Kubernetes' kubelet (status manager): what others write over a pod's status is written again as it is. Looked at
+    where the run ends, of pods without probes."""
+    tally, stretches, objects = Tally("ready-again"), duty(run), Objects()
+    for event in observed(run, "Pod"):
+        objects.take(event)
+    since: dict[str, dict[str, float]] = {}
+    for spell in spells(run):
+        if spell.until == math.inf:
+            since.setdefault(spell.uid, {})[spell.name] = spell.since
+    for pod in objects.of("Pod").values():
+        node, running = views.pod_node(pod), since.get(meta.uid_of(pod), {})
+        names = [c["name"] for c in views.containers(pod)]
+        probed = any("readinessProbe" in c or "startupProbe" in c for c in views.containers(pod))
+        if not node or probed or not views.is_pod_active(pod) or any(name not in running for name in names):
+            continue
+        tally.looked_at += 1
+        begun = max(running.values())
+        last = next((a for a, b in reversed(stretches.get(node, [])) if b >= run.meta.seconds), run.meta.seconds)
+        calm = max(begun, last)
+        if run.meta.seconds - calm > options["within"] and not views.pod_ready(pod):
+            tally.wrong(
+                f"{called(pod)} is not ready at {run.meta.seconds:.3f} s, though all its containers run since "
+                f"{begun:.3f} s and the kubelet of {node} runs and is in touch since {last:.3f} s",
+                pod,
+            )
+    return tally.finding("running pods at the end")
+
+
 EVENTS, NOTES = ("events",), ("records", "events")
 WITHIN: Mapping[str, Option] = {"within": Option("duration", "besides any grace period", 5.0)}
 CHECKS: Mapping[str, Check] = {
@@ -301,5 +330,6 @@ CHECKS: Mapping[str, Check] = {
     "own-status": Check("A pod's status is about its own containers.", own_status, EVENTS),
     "ready-after-probe": Check("No container is ready before its probe can have succeeded.", ready_after_probe, NOTES),
     "restart-policy": Check("What has ended is started again only as its policy says.", restart_policy, NOTES),
+    "ready-again": Check("A pod that runs is ready again after trouble.", ready_again, NOTES, WITHIN),
     "crash-backoff": Check("What crashes again and again waits longer each time.", crash_backoff, ("records",)),
 }

@@ -55,12 +55,13 @@ def status_apart(run: Run, _: Options) -> Finding:
     """Kubernetes API conventions, "Spec and Status": a write of status changes nothing else, and no other write
     changes status."""
     verbs = {str(data["revision"]): str(data.get("verb", "")) for _, _, data, _ in notes(run, "write")}
+    known = ("update", "patch", "update-status", "patch-status", "update-scale")
     tally, objects = Tally("status-apart"), Objects()
     for event in observed(run):
         before = objects.take(event)
         kind = KINDS.get(event.kind)
         verb = verbs.get(str(event.object["metadata"].get("resourceVersion")), "")
-        if before is None or event.type != "MODIFIED" or kind is None or not kind.status or not verb:
+        if before is None or event.type != "MODIFIED" or kind is None or not kind.status or verb not in known:
             continue
         tally.looked_at += 1
         of_status = verb.endswith("-status")
@@ -162,7 +163,7 @@ def controllers_spare(run: Run, options: Options) -> Finding:
             gone[meta.uid_of(event.object)] = event.time
         if before is None or event.kind not in options["kinds"]:
             continue
-        begun = event.type == "DELETED" or (meta.deleting(event.object) and not meta.deleting(before))
+        begun = not meta.deleting(before) and (event.type == "DELETED" or meta.deleting(event.object))
         host = by.get(str(event.object["metadata"].get("resourceVersion")), "")
         if not begun or not host.startswith("controller-manager"):
             continue
@@ -184,6 +185,37 @@ def _lost(uid: str, objects: Objects, gone: Mapping[str, float]) -> bool:
     return found is None or meta.deleting(found)
 
 
+def garbage_collected(run: Run, options: Options) -> Finding:
+    """Kubernetes, "Garbage Collection": what all its owners have left behind goes too. Looked at where the run ends."""
+    tally, objects = Tally("garbage-collected"), Objects()
+    gone: dict[str, float] = {}
+    seen: dict[str, float] = {}
+    for event in observed(run):
+        objects.take(event)
+        seen.setdefault(meta.uid_of(event.object), event.time)
+        if event.type == "DELETED":
+            gone[meta.uid_of(event.object)] = event.time
+    alive = {meta.uid_of(obj) for shelf in objects.kinds.values() for obj in shelf.values()}
+    for shelf in objects.kinds.values():
+        for obj in shelf.values():
+            owners = meta.owners_of(obj)
+            if not owners:
+                continue
+            tally.looked_at += 1
+            left = max(gone.get(o["uid"], 0.0) for o in owners)
+            orphaned = max(left, seen[meta.uid_of(obj)])
+            if any(o["uid"] in alive for o in owners) or run.meta.seconds - orphaned <= options["within"]:
+                continue
+            names = ", ".join(f"{o['kind']} {o['name']} (uid {o['uid']})" for o in owners)
+            tally.wrong(
+                f"{called(obj)} is still there at {run.meta.seconds:.3f} s; its owner {names} has been gone since "
+                f"{left:.3f} s",
+                obj,
+            )
+    tally.looked_at += sum(1 for uid in gone if uid in seen)
+    return tally.finding("objects with owners, and deletions")
+
+
 EVENTS = ("events",)
 CHECKS: Mapping[str, Check] = {
     "created-once": Check("No create goes over an object that is there.", created_once, EVENTS),
@@ -196,6 +228,12 @@ CHECKS: Mapping[str, Check] = {
     ),
     "foreground-waits": Check("Foreground deletion: owners go after their dependents.", foreground_waits, EVENTS),
     "namespaces-emptied": Check("A namespace goes after everything in it.", namespaces_emptied, EVENTS),
+    "garbage-collected": Check(
+        "What its owners have left behind goes too.",
+        garbage_collected,
+        EVENTS,
+        {"within": Option("duration", "after the last owner has gone", 3.0)},
+    ),
     "controllers-spare": Check(
         "No controller deletes what has no owner, or one that lives.",
         controllers_spare,

@@ -139,6 +139,64 @@ def ports_distinct(run: Run, _: Options) -> Finding:
     return tally.finding("bindings of pods with host ports")
 
 
+def no_overcommit(run: Run, _: Options) -> Finding:
+    """Kubernetes, filter NodeResourcesFit: what the pods on a node request is no more than it has to give."""
+    tally, nodes = Tally("no-overcommit"), Nodes()
+    for event in observed(run, "Node", "Pod"):
+        before = nodes.take(event)
+        name = views.pod_node(event.object) if newly_bound(before, event) else ""
+        node = nodes.objects.of("Node").get(name)
+        if node is None:
+            continue
+        tally.looked_at += 1
+        here, room = nodes.on(name), views.node_allocatable(node)
+        for resource in views.pod_requests(event.object):
+            asked = sum(views.pod_requests(pod).get(resource, 0) for pod in here)
+            if asked > room.get(resource, 0):
+                unit = "m" if resource == "cpu" else ""
+                tally.wrong(
+                    f"{called(event.object)} was bound to {name} at {event.time:.3f} s, whose {len(here)} pods then "
+                    f"request {asked}{unit} of {resource}; it has {room.get(resource, 0)}{unit}",
+                    event.object,
+                    node,
+                )
+    return tally.finding("bindings")
+
+
+_NOT_READY = (
+    {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"},
+    {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"},
+)
+
+
+def nothing_new_on_not_ready_nodes(run: Run, options: Options) -> Finding:
+    """Kubernetes, "Taint Nodes by Condition": a node that is not Ready gets no new pods, but those that tolerate it."""
+    tally, nodes = Tally("nothing-new-on-not-ready-nodes"), Nodes()
+    since: dict[str, float] = {}
+    for event in observed(run, "Node", "Pod"):
+        before = nodes.take(event)
+        if event.kind == "Node":
+            name = meta.name_of(event.object)
+            if event.type == "DELETED" or views.node_ready(event.object):
+                since.pop(name, None)
+            else:
+                since.setdefault(name, event.time)
+            continue
+        if not newly_bound(before, event):
+            continue
+        tally.looked_at += 1
+        node, tolerated = views.pod_node(event.object), views.tolerations(event.object)
+        if since.get(node, event.time) < event.time - options["slack"] and views.untolerated_taint(
+            _NOT_READY, tolerated
+        ):
+            tally.wrong(
+                f"{called(event.object)} was bound to {node} at {event.time:.3f} s, which has not been Ready since "
+                f"{since[node]:.3f} s",
+                event.object,
+            )
+    return tally.finding("bindings")
+
+
 def scheduled_if_it_fits(run: Run, options: Options) -> Finding:
     """Kubernetes' scheduler: a pod waits only as long as it fits nowhere. Looked at where the run ends."""
     tally, nodes = Tally("scheduled-if-it-fits"), Nodes()
@@ -200,6 +258,10 @@ CHECKS: Mapping[str, Check] = {
     "taints-respected": Check("Nothing is put where a taint forbids it.", taints_respected, EVENTS, SLACK),
     "placed-as-asked": Check("Selectors and affinity are followed.", placed_as_asked, EVENTS, SLACK),
     "bound-to-what-is": Check("No pod is put on a node that is not there.", bound_to_what_is, EVENTS, SLACK),
+    "no-overcommit": Check("No node is given more than it has.", no_overcommit, EVENTS),
+    "nothing-new-on-not-ready-nodes": Check(
+        "A node that is not Ready gets no new pods.", nothing_new_on_not_ready_nodes, EVENTS, SLACK
+    ),
     "ports-distinct": Check("No two pods on a node have one host port.", ports_distinct, EVENTS),
     "scheduled-if-it-fits": Check(
         "No pod waits at the end while a node has room for it.",

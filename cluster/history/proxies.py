@@ -13,6 +13,7 @@ from typing import Any
 
 from cluster.api import meta, views
 from cluster.history.checker import Check
+from cluster.history.containers import duty
 from cluster.history.finding import Finding
 from cluster.history.options import Option, Options
 from cluster.history.run import Run, Seen
@@ -28,6 +29,8 @@ class _Belief:
 
     within: float
     tally: Tally
+    duty: Mapping[str, list[tuple[float, float]]]
+    """proxy -> stretches in which its node was in touch: nobody else can know what its proxy should"""
     ready: dict[str, set[str]] = field(default_factory=dict)
     """address -> uids of the ready pods that have it"""
     dead: dict[str, float] = field(default_factory=dict)
@@ -60,11 +63,17 @@ class _Belief:
         for place in [p for p in self.routed if p[0] == proxy]:
             del self.routed[place]
 
+    def _in_touch(self, proxy: str, now: float) -> float:
+        """Since when; infinity if it is not."""
+        return next((a for a, b in self.duty.get(proxy, ()) if a <= now <= b), math.inf)
+
     def look(self, now: float) -> None:
         """What was wrong for too long until now."""
         for place, since in self.routed.items():
             proxy, service, address = place
-            wrong = max(since, self.dead.get(address, 0.0)) if not self.ready.get(address) else math.inf
+            wrong = max(since, self.dead.get(address, 0.0), self._in_touch(proxy, now))
+            if self.ready.get(address):
+                continue
             if now - wrong > self.within and place not in self.told:
                 self.told[place] = True
                 self.tally.wrong(
@@ -74,9 +83,10 @@ class _Belief:
 
 
 def proxies_follow(run: Run, options: Options) -> Finding:
-    """Kubernetes, "Virtual IPs and Service Proxies": new connections go to ready endpoints."""
-    tally = Tally("proxies-follow")
-    belief = _Belief(options["within"], tally)
+    """Kubernetes, "Virtual IPs and Service Proxies": new connections go to ready endpoints. Asked of proxies while
+    their nodes are Ready and their kubelets run."""
+    tally, stretches = Tally("proxies-follow"), duty(run)
+    belief = _Belief(options["within"], tally, {h: stretches.get(m, []) for h, m in run.meta.machines.items()})
     stories: list[tuple[float, int, Any]] = [(event.time, 0, event) for event in observed(run, "Pod")]
     stories += [(at, 1, (host, data, event)) for at, host, data, event in notes(run, "endpoints", "boot", "crash")]
     for now, what, story in sorted(stories, key=lambda entry: entry[:2]):

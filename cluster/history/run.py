@@ -41,6 +41,8 @@ class Meta:
     complete: bool = True
     problem: str = ""
     """Why it ended early: one sentence."""
+    schedule: str = ""
+    """How long messages took, in the sim: "" random latency, "pct:3" by priority (cluster.world.sim.schedule)."""
 
 
 @dataclass(frozen=True, slots=True)

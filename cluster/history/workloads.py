@@ -144,9 +144,10 @@ def evicted_by_the_rules(run: Run, options: Options) -> Finding:
         if event.kind == "Pod":
             pods[meta.uid_of(event.object)] = event.object
             continue
+        tally.looked_at += not views.node_ready(event.object)
         ready = any(views.node_ready(node) for node in nodes.objects.of("Node").values())
         down = 0.0 if ready else down or event.time
-    return tally.finding("evictions")
+    return tally.finding("evictions and changes of nodes that are not Ready")
 
 
 def _judge_eviction(tally: Tally, pod: Object, now: float, known: tuple[Nodes, float, float]) -> None:

@@ -34,7 +34,9 @@ class Bug:
 class Register(Protocol):
     """As a decorator of the function that installs the bug."""
 
-    def __call__(self, name: str, rule: str, source: str, *, story: str, check: str) -> Callable[[Install], Install]: ...
+    def __call__(
+        self, name: str, rule: str, source: str, *, story: str, check: str
+    ) -> Callable[[Install], Install]: ...
 
 
 def register(component: Component, shelf: dict[str, Bug]) -> Register:

@@ -42,6 +42,10 @@ def workload(kind: str, name: str, **spec: Any) -> Object:
     }
 
 
+def priority_class(name: str, value: int) -> Object:
+    return {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value}
+
+
 def service(name: str) -> Object:
     return {
         "apiVersion": "v1",

@@ -6,7 +6,7 @@ Must not know stories, nor judge: what it gives is a `cluster.history.run.Run`, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -14,18 +14,20 @@ from typing import Any
 from cluster.client.client import Client
 from cluster.config import PROFILES, ClusterSpec
 from cluster.errors import StatusError
-from cluster.experiments.assembly import assemble, nodes_ready, seat
+from cluster.experiments.assembly import nodes_ready, seat
 from cluster.history.record import Recorder
 from cluster.history.run import Meta, Run
 from cluster.rpc import Rpc
 from cluster.topology import apiservers, masters, members, placements, workers
 from cluster.world.faults import Partition, Rule
 from cluster.world.journal import Record
+from cluster.world.scenario import Spec
 from cluster.world.sim import SimWorld
 from store.client import StoreClient
 from tests.zoo.truth import Truth
 
 Object = dict[str, Any]
+Act = Callable[[Any, Random], Awaitable[None]]
 
 
 class Stage:
@@ -61,8 +63,11 @@ class Stage:
     # ── before and after ─────────────────────────────────────────────────────────────────────────────────────
 
     async def boot(self) -> None:
-        await assemble(self.world, self.spec)
-        store = StoreClient(Rpc(await self.world.join("scout", "client")), members(self.spec))
+        for placement in placements(self.spec):
+            config = {**placement.spec.config, **({"trace": True} if placement.component == "apiserver" else {})}
+            await self.world.start(placement.name, placement.machine, Spec(placement.spec.target, config))
+        rpc = Rpc(await self.world.join("scout", "client"), keepalive=self.spec.timing.watch_keepalive)
+        store = StoreClient(rpc, members(self.spec))
         self.truth = Truth(store, members(self.spec), self.world.time)
         self._tasks.append(asyncio.create_task(self.truth.run()))
         self.admin = await seat(self.world, self.spec, "admin")
@@ -70,22 +75,24 @@ class Stage:
         self._phases["boot"] = (0.0, self.world.time())
 
     async def play(self, acts: Mapping[str, Act], seconds: float, settle: float) -> None:
-        """All acts side by side for so long; then everything is mended, and has time to come to rest."""
+        """All acts side by side for so long; then everything is mended, and has time to come to rest: those that
+        only look on (`looks_on`) go on until then."""
         begun = self.world.time()
-        tasks = [asyncio.create_task(act(self, self.dice(name))) for name, act in acts.items()]
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, StatusError):
-                raise result
+        tasks = {name: asyncio.create_task(act(self, self.dice(name))) for name, act in acts.items()}
+        await asyncio.sleep(seconds)
+        await self._end([task for name, task in tasks.items() if not getattr(acts[name], "stays", False)])
         mended = self.world.time()
         await self.mend()
         await asyncio.sleep(settle)
+        await self._end([task for task in tasks.values() if not task.done()])
         self._phases |= {"timeline": (begun, mended), "settle": (mended, self.world.time())}
+
+    async def _end(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, StatusError):
+                raise result
 
     async def mend(self) -> None:
         await self.world.heal()
@@ -149,7 +156,10 @@ class Stage:
         return str((found.get("spec") or {}).get("holderIdentity") or "")
 
 
-Act = Callable[[Stage, Random], Awaitable[None]]
+def looks_on(act: Act) -> Act:
+    """Of an act that does nothing to the cluster."""
+    act.stays = True  # type: ignore[attr-defined]
+    return act
 
 
 async def tried(work: Awaitable[Any]) -> Any:

@@ -14,7 +14,6 @@ from cluster.history.checks import judge
 from cluster.history.finding import Finding, Verdict
 from cluster.history.run import Run
 from cluster.world.sim import SimWorld
-from tests.zoo import writes
 from tests.zoo.bug import Bug
 from tests.zoo.stage import Stage
 from tests.zoo.stories import STORIES, Story
@@ -39,7 +38,6 @@ def tell(name: str, seed: int, bug: Bug | None = None) -> Told:
     """Raises what a component raises: a crash is no finding."""
     story = STORIES[name]
     with pytest.MonkeyPatch.context() as patch, SimWorld(seed, keep_records=False) as world:
-        writes.install(patch)
         if bug is not None:
             bug.install(patch)
         stage = Stage(world, name, seed, story.shape)

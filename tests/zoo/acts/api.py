@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import Any
 
-from cluster.api.meta import key_of
+from cluster.api.meta import key_of, revision_of
 from cluster.client.client import Client
+from cluster.client.informer import Informer
 from cluster.errors import StatusError
 from tests.zoo.objects import Object, config_map, pod, without_revision, workload
-from tests.zoo.stage import Stage, tried
+from tests.zoo.stage import Stage, looks_on, tried
 
 CLIENTS = 3
 
@@ -70,16 +72,17 @@ async def _change(stage: Stage, client: Client, key: str, value: str) -> None:
 
 async def _read(stage: Stage, client: Client, key: str, *, by_list: bool) -> None:
     number = stage.history.invoke(client.user, "read", key, None, stage.world.time(), site=client.server)
+    found: Object | None
     try:
         if by_list:
             items = (await client.list("ConfigMap", "default"))["items"]
-            found = next(item for item in items if item["metadata"]["name"] == key)
+            found = next((item for item in items if item["metadata"]["name"] == key), None)
         else:
             found = await client.get("ConfigMap", key, "default")
     except StatusError as error:
         stage.history.fail(number, stage.world.time(), error.reason)
         return
-    value = found["data"]["value"]
+    value = found["data"]["value"] if found is not None else None
     stage.history.ok(number, stage.world.time(), 0 if value == "0" else value)
 
 
@@ -129,7 +132,10 @@ async def statuses(stage: Stage, dice: Random) -> None:
             old = await tried(client.get("Deployment", "tug", "default"))
             await asyncio.sleep(dice.uniform(0.0, 0.3))
             if old is not None:
-                fresh = {**without_revision(old), "status": {**old.get("status", {}), "collisionCount": dice.randrange(9)}}
+                fresh = {
+                    **without_revision(old),
+                    "status": {**old.get("status", {}), "collisionCount": dice.randrange(9)},
+                }
                 await tried(client.update(fresh, subresource="status"))
 
     await side_by_side(stage, "status", work)
@@ -170,6 +176,7 @@ async def churn(stage: Stage, dice: Random) -> None:
     await side_by_side(stage, "churn", work)
 
 
+@looks_on
 async def watchers(stage: Stage, dice: Random) -> None:
     """Each follows the ConfigMaps as clients do: lists once, watches, watches on where that broke, and lists again only
     when it is told to. What each stretch of watching was told is a note "watched"."""
@@ -177,6 +184,24 @@ async def watchers(stage: Stage, dice: Random) -> None:
         for i in range(CLIENTS):
             client = await stage.seat(f"viewer-{i}", i, machine=f"desk-{i}")
             group.create_task(_follow(client))
+
+
+@looks_on
+async def caches(stage: Stage, dice: Random) -> None:
+    """Each keeps a cache of the ConfigMaps, as components do (`cluster.client.informer`). What changes in it is a note
+    "cached", from its first list on."""
+    async with asyncio.TaskGroup() as group:
+        for i in range(CLIENTS):
+            client = await stage.seat(f"keeper-{i}", i, machine=f"desk-{i}")
+            informer = Informer(client, "ConfigMap")
+            informer.on_change(partial(_note_change, client))
+            group.create_task(informer.run())
+
+
+def _note_change(client: Client, old: Object | None, new: Object | None) -> None:
+    shown = new or old or {}
+    data = {"kind": "ConfigMap", "key": key_of(shown), "revision": revision_of(shown), "gone": new is None}
+    client.rpc.host.note("cached", data)
 
 
 async def _follow(client: Client) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import Any
 
 from cluster.api.meta import name_of, owner_reference, uid_of
 from cluster.client.client import Client
 from tests.zoo.acts.api import side_by_side
-from tests.zoo.objects import Object, config_map, pod
+from tests.zoo.objects import Object, config_map, pod, priority_class, workload
 from tests.zoo.stage import Stage, tried
 
 WAYS = ("Background", "Background", "Foreground", "Orphan")
@@ -26,7 +27,8 @@ async def families(stage: Stage, dice: Random) -> None:
                 await asyncio.sleep(0.2)
                 continue
             for child in range(dice.randrange(1, 4)):
-                await tried(client.create(child_of(owner, f"child-{client.user}-{number}-{child}")))
+                kind = dice.choice(("ConfigMap", "Secret"))
+                await tried(client.create(child_of(owner, f"child-{client.user}-{number}-{child}", kind)))
             await asyncio.sleep(dice.uniform(0.0, 0.8))
             how: Any = dice.choice(WAYS)
             await tried(client.delete("ConfigMap", name, "default", propagation=how, uid=uid_of(owner)))
@@ -35,8 +37,8 @@ async def families(stage: Stage, dice: Random) -> None:
     await side_by_side(stage, "family", work)
 
 
-def child_of(owner: Object, name: str) -> Object:
-    return config_map(name, ownerReferences=[owner_reference(owner)])
+def child_of(owner: Object, name: str, kind: str = "ConfigMap") -> Object:
+    return {**config_map(name, ownerReferences=[owner_reference(owner)]), "kind": kind}
 
 
 async def successors(stage: Stage, dice: Random) -> None:
@@ -73,15 +75,17 @@ async def namespaces(stage: Stage, dice: Random) -> None:
                 await tried(client.delete("Namespace", name))
                 await asyncio.sleep(0.2)
                 continue
-            until = stage.world.time() + 3.0
-            while name not in stage.truth.of("Namespace") and stage.world.time() < until:
-                await asyncio.sleep(0.02)
+            await stage.until(partial(_is_there, stage, name), within=3.0)
             for item in range(100):
                 if await tried(client.create(config_map(f"{client.user}-{item}", name))) is None:
                     break
                 await asyncio.sleep(dice.uniform(0.0, 0.1))
 
     await side_by_side(stage, "settler", work)
+
+
+def _is_there(stage: Stage, namespace: str) -> bool:
+    return namespace in stage.truth.of("Namespace")
 
 
 async def sets(stage: Stage, dice: Random) -> None:
@@ -99,3 +103,24 @@ async def sets(stage: Stage, dice: Random) -> None:
             await tried(client.scale("ReplicaSet", name, "default", dice.randrange(12)))
 
     await side_by_side(stage, "sets", work)
+
+
+async def refused_sets(stage: Stage, dice: Random) -> None:
+    """ReplicaSets whose pods name a PriorityClass that is there only at times: what was refused is tried again, and
+    goes well, at times that nothing but a clock decides."""
+
+    async def work(client: Client, dice: Random) -> None:
+        for i in range(4):
+            spec = pod("x", priorityClassName="zoo")["spec"]
+            await tried(client.create(workload("ReplicaSet", f"{client.user}-{i}", replicas=2, pod=spec)))
+        while True:
+            if client.user.endswith("-0"):
+                await tried(client.create(priority_class("zoo", 1)))
+                await asyncio.sleep(dice.uniform(0.05, 0.3))
+                await tried(client.delete("PriorityClass", "zoo"))
+                await asyncio.sleep(dice.uniform(0.3, 1.0))
+                continue
+            await tried(client.scale("ReplicaSet", f"{client.user}-{dice.randrange(4)}", "default", dice.randrange(6)))
+            await asyncio.sleep(dice.uniform(0.1, 0.5))
+
+    await side_by_side(stage, "refused", work)

@@ -51,6 +51,14 @@ async def pinned_pods(stage: Stage, dice: Random) -> None:
     await side_by_side(stage, "pinned", work)
 
 
+async def residents(stage: Stage, dice: Random) -> None:
+    """Pods that stay, whatever their kubelets go through."""
+    for number in range(4):
+        await stage.admin.create(pod(f"resident-{number}"))
+        await asyncio.sleep(dice.uniform(0.0, 0.5))
+    await asyncio.sleep(1000.0)
+
+
 async def programs(stage: Stage, dice: Random) -> None:
     """Programs that end, well or badly, under each restart policy; probes that begin late."""
     rows = [
@@ -124,6 +132,13 @@ async def served(stage: Stage, dice: Random) -> None:
     while True:
         await asyncio.sleep(dice.uniform(0.5, 3.0))
         await tried(stage.admin.scale("Deployment", "web", "default", dice.randrange(1, 7)))
+
+
+async def steady(stage: Stage, dice: Random) -> None:
+    """A Deployment behind a Service that nobody changes, and a lost node for a few seconds is no reason to."""
+    await stage.admin.create(service("web"))
+    await stage.admin.create(workload("Deployment", "web", replicas=5))
+    await asyncio.sleep(1000.0)
 
 
 async def standing(stage: Stage, dice: Random) -> None:

@@ -33,9 +33,9 @@ async def apiservers_lag(stage: Stage, dice: Random) -> None:
 async def apiservers_stand_still(stage: Stage, dice: Random) -> None:
     """The cache of one of them stays in the past for a while."""
     while True:
-        lasting = dice.uniform(0.5, 2.0)
+        lasting = dice.uniform(1.0, 4.0)
         await stage.fault(ApiFault(src=(dice.choice(apiservers(stage.spec)),), way="stale"), lasting)
-        await asyncio.sleep(lasting + dice.uniform(0.2, 1.5))
+        await asyncio.sleep(lasting + dice.uniform(0.0, 0.5))
 
 
 async def desks_cut(stage: Stage, dice: Random) -> None:
@@ -44,6 +44,14 @@ async def desks_cut(stage: Stage, dice: Random) -> None:
         await asyncio.sleep(dice.uniform(0.3, 1.5))
         desk = f"desk-{dice.randrange(3)}"
         await stage.fault(Partition(src=(desk,), dst=apiservers(stage.spec)), dice.uniform(0.5, 3.0))
+
+
+async def proxies_cut(stage: Stage, dice: Random) -> None:
+    """Proxies lose touch with all apiservers for a while, which is no reason to stop what they do."""
+    while True:
+        await asyncio.sleep(dice.uniform(0.3, 1.5))
+        proxy = f"proxy-{dice.randrange(stage.spec.workers)}"
+        await stage.fault(Partition(src=(proxy,), dst=apiservers(stage.spec)), dice.uniform(0.5, 2.0))
 
 
 async def kubelets_crash(stage: Stage, dice: Random) -> None:
@@ -71,6 +79,15 @@ async def managers_hear_late(stage: Stage, dice: Random) -> None:
         kind = dice.choice(kinds)
         await stage.fault(Delay(dst=managers, kinds=(kind,), seconds=dice.uniform(0.05, 0.4)), lasting)
         await asyncio.sleep(lasting * 0.7)
+
+
+async def managers_hear_of_pods_late(stage: Stage, dice: Random) -> None:
+    """As late as it takes another to lead."""
+    managers = tuple(f"controller-manager-{i}" for i in range(stage.spec.masters))
+    while True:
+        lasting = dice.uniform(0.5, 2.0)
+        await stage.fault(Delay(dst=managers, kinds=("pod.watch.item*",), seconds=dice.uniform(0.2, 1.4)), lasting)
+        await asyncio.sleep(lasting + dice.uniform(0.0, 0.5))
 
 
 async def managers_die_between_writes(stage: Stage, dice: Random) -> None:
