@@ -27,7 +27,7 @@ Activity = dict[str, Any]
 def write_journal(
     run: Run, verdict: Verdict, experiment: Mapping[str, Any] | None = None, platform: str = "", node: str = ""
 ) -> dict[str, Any]:
-    """The journal as data. `experiment`: as it was exported (`cluster.scenario.chaostoolkit`); without it one is made of
+    """The journal as data. `experiment`: as exported (`cluster.scenario.chaostoolkit`); without it, one is made of
     what the run did. `platform`, `node`: where it ran. `deviated`: the steady state did not come back, or a check said
     something else than expected."""
     began = datetime.fromisoformat(run.meta.began) if run.meta.began else datetime.fromisoformat("1970-01-01T00:00:00Z")

@@ -7,11 +7,11 @@ what a timeline may do. Must not parse.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cluster.config import ENGINES, PROFILES
 from cluster.scenario.actions import Field
-from cluster.scenario.model import WORLDS, Shape, SteadyState, Workload
+from cluster.scenario.model import WORLDS, Shape, SteadyState, Workload, WorldName
 
 FORMAT = 1
 """Of the file: the value of `capstan`."""
@@ -114,54 +114,74 @@ STORE_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A type of workload or a check: what it does, its options, and what must be there for it to make sense.
+    """A type of workload: what it does, its options, and what must be there for it to make sense.
 
-    `workloads`: it looks at operations of one of these types ("any": of any); `cluster`: it looks at API objects."""
+    `cluster`: it needs apiservers."""
 
     doc: str
     options: Mapping[str, Field] = field(default_factory=dict)
-    workloads: tuple[str, ...] = ()
     cluster: bool = False
+    worlds: tuple[WorldName, ...] = WORLDS
 
 
+_READS, _WRITES = Field("share", "of operations that read", 0.5), Field("share", "of operations that write", 0.25)
+_SWAPS = Field("share", "of operations that compare and set", 0.25)
 WORKLOADS: Mapping[str, Form] = {
     "register": Form(
-        "reads, writes and compare-and-sets of single keys",
-        {
-            "writes": Field("share", "of operations that write", 0.4),
-            "compareAndSets": Field("share", "of operations that compare and set", 0.2),
-        },
+        "reads, writes and compare-and-sets of registers; values are unique",
+        {"reads": _READS, "writes": _WRITES, "swaps": _SWAPS},
     ),
     "append": Form(
-        "transactions that append to lists and read them (Elle's list-append)",
+        "transactions that read lists and append to them (Elle's list-append)",
         {
-            "longest": Field("integer", "most micro-operations in one transaction", 4),
-            "perKey": Field("integer", "appends to one key before the next one takes its place", 32),
+            "length": Field("integer", "most micro-operations in a transaction", 4),
+            "appends": Field("share", "of micro-operations that append", 0.5),
         },
     ),
-    "lock": Form("clients take a lock, hold it and give it back", {"hold": Field("duration", "how long", 0.2)}),
-    "lease": Form("leases are granted, kept alive and let run out", {"ttl": Field("duration", "of each", 2.0)}),
+    "lock": Form(
+        "locks on leases: acquire, keep alive, release",
+        {
+            "seconds": Field("integer", "of the lease that a lock is on", 2),
+            "hold": Field("duration", "how long a lock is held at the most", 1.0),
+        },
+    ),
+    "lease": Form(
+        "leases: granted, kept alive, revoked, seen to end",
+        {
+            "seconds": Field("integer", "of each lease", 2),
+            "grants": Field("share", "of turns that grant a new one", 0.15),
+        },
+    ),
     "watch": Form(
-        "some clients write, others watch every key",
-        {"watchers": Field("integer", "how many watch", 2), "prefix": Field("text", "of the keys", "")},
+        "watchers of the store, and writers for them",
+        {
+            "writers": Field("integer", "of the clients, how many write", 1),
+            "deletes": Field("share", "of writes that delete", 0.2),
+        },
     ),
     "keyspace": Form(
-        "puts, deletes, reads and transactions over a small key space with revisions",
-        {"writes": Field("share", "of operations that change something", 0.6)},
+        "puts, deletes, reads and compare-and-sets, with revisions",
+        {
+            "reads": replace(_READS, default=0.4),
+            "writes": replace(_WRITES, default=0.3),
+            "deletes": Field("share", "of operations that delete", 0.15),
+            "swaps": replace(_SWAPS, default=0.15),
+        },
     ),
     "objects": Form(
-        "API objects come, change and go",
-        {"kind": Field("word", "of which kind", "ConfigMap"), "namespace": Field("text", "where", "default")},
+        "API objects created, updated and deleted, and observers of them",
+        {"observers": Field("integer", "of the clients, how many observe", 1)},
         cluster=True,
     ),
     "http": Form(
-        "GETs at a Service through the proxies of workers",
+        "GETs at a Service's address, through the real proxies",
         {
-            "service": Field("text", "its name", required=True),
-            "port": Field("integer", "0: its first", 0),
-            "namespace": Field("text", "where", "default"),
+            "service": Field("text", "its name", "nginx"),
+            "namespace": Field("text", "where it is", "default"),
+            "path": Field("text", "what is asked for", "/"),
         },
         cluster=True,
+        worlds=("proc",),
     ),
 }
 

@@ -25,6 +25,10 @@ def look(scenario: Scenario, part: Part, reading: Reading) -> None:
     given = part.fields()
     look_at_timeline(scenario, reading)
     _workloads(scenario, reading)
+    for condition, where in reading.conditions:
+        if condition.subject == "operations" and where.path.startswith("steadyState"):
+            text = f"{condition.text!r} before there are operations: the workload begins with the timeline"
+            reading.problems.add(where, text, "an `await` at the timeline's start")
     _checks(scenario, given.get("checks", part), reading)
     if scenario.shape.only == "store":
         for condition, where in reading.conditions:
@@ -141,6 +145,10 @@ def _workloads(scenario: Scenario, reading: Reading) -> None:
         if scenario.shape.only == "store" and WORKLOADS[workload.type].cluster:
             text = f"workload {workload.type} in a cluster of the store alone"
             reading.problems.add(part, text, "cluster.only: cluster")
+        worlds = WORKLOADS[workload.type].worlds
+        if not set(scenario.worlds) & set(worlds):
+            text = f"workload {workload.type} cannot be played in {', '.join(scenario.worlds)}"
+            reading.problems.add(part, text, f"worlds: [{', '.join(worlds)}]")
 
 
 def _checks(scenario: Scenario, part: Part, reading: Reading) -> None:

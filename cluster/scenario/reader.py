@@ -174,12 +174,11 @@ def _workload(part: Part, reading: Reading) -> Workload | None:
 
 
 def _options(specs: Mapping[str, Field], given: Part | None, part: Part, reading: Reading) -> dict[str, Any]:
+    """Those that are given: what is not said is for whoever plays the workload to choose."""
     if given is None:
         fields.missing(specs, {}, part, reading)
-        return fields.defaults(specs, {})
-    if not given.is_mapping:
-        return fields.defaults(specs, {})
-    return fields.defaults(specs, fields.mapping(specs, given, reading))
+        return {}
+    return fields.mapping(specs, given, reading) if given.is_mapping else {}
 
 
 def _steady(part: Part, reading: Reading) -> SteadyState:
