@@ -11,21 +11,36 @@ from typing import Any, Protocol
 
 from cluster.errors import UsageError
 from cluster.history import (
+    availability,
     containers,
+    daemons,
     endpoints,
+    failovers,
+    identities,
     invariants,
+    latency,
     leases,
     lifecycle,
     linearizable,
+    locks,
+    observers,
     placement,
     proxies,
+    raft,
+    sessions,
+    settled,
+    staleness,
     told,
+    transactions,
+    watches,
     workloads,
+    writes,
 )
 from cluster.history.checker import Check
 from cluster.history.finding import Judged, Said, Verdict
 from cluster.history.options import Clock, Options, resolve
 from cluster.history.run import Run
+from cluster.history.spans import explained
 
 
 class Asked(Protocol):
@@ -58,18 +73,33 @@ class Ask:
     place: str = "check"
 
 
-CHECKS: Mapping[str, Check] = {
-    **linearizable.CHECKS,
-    **invariants.CHECKS,
-    **lifecycle.CHECKS,
-    **placement.CHECKS,
-    **containers.CHECKS,
-    **workloads.CHECKS,
-    **proxies.CHECKS,
-    **told.CHECKS,
-    **leases.CHECKS,
-    **endpoints.CHECKS,
-}
+_MODULES = (
+    linearizable,
+    transactions,
+    sessions,
+    writes,
+    staleness,
+    availability,
+    latency,
+    locks,
+    watches,
+    settled,
+    raft,
+    failovers,
+    invariants,
+    daemons,
+    identities,
+    observers,
+    containers,
+    endpoints,
+    leases,
+    lifecycle,
+    placement,
+    proxies,
+    told,
+    workloads,
+)
+CHECKS: Mapping[str, Check] = {name: check for module in _MODULES for name, check in module.CHECKS.items()}
 
 
 def find(name: str, place: str = "check") -> Check:
@@ -115,7 +145,7 @@ def judge(run: Run, checks: Sequence[Asked], clock: Clock | None = None) -> Verd
 def _judged(run: Run, asked: Asked, clock: Clock | None) -> Judged:
     check = find(asked.check, asked.place)
     options = Options(resolve(check.options, asked.options, asked.place), clock)
-    return Judged(check.judge(run, options), asked.expect, asked.because)
+    return Judged(explained(run, check.judge(run, options)), asked.expect, asked.because)
 
 
 def _reason(judged: Sequence[Judged]) -> str:
@@ -126,6 +156,8 @@ def _reason(judged: Sequence[Judged]) -> str:
 
 
 def _holds(judged: Sequence[Judged]) -> str:
+    if len(judged) == 1:
+        return f"{judged[0].finding.check}: {judged[0].finding.summary}"
     expected = sum(j.expected == "violated" for j in judged)
     text = f"{len(judged)} checks said what was expected"
-    return f"{text}, of {expected} that meant: violated" if expected else text
+    return f"{text}, {expected} of them: violated" if expected else text

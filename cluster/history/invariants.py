@@ -138,16 +138,6 @@ def _told(check: str, violations: list[Violation], looked_at: int, what: str, ev
     return Finding(check, "ok", f"holds over {looked_at} {what}", looked_at)
 
 
-def _judge_leaders(run: Run, _: Options) -> Finding:
-    roles = [r for r in run.records if len(r) == 6 and r[4] == "role" and isinstance(r[5], Mapping) and "term" in r[5]]
-    if not roles:
-        return saw_nothing("one-leader-per-term", "notes of members of the store about their roles")
-    violations = one_leader_per_term(roles)
-    numbers = {id(record): number for number, record in enumerate(run.records)}
-    evidence = {"records": [numbers[id(record)] for v in violations for record in v.evidence]}
-    return _told("one-leader-per-term", violations, len(roles), "changes of roles", evidence)
-
-
 def _pods(run: Run) -> list[Event]:
     return [{"type": e.type, "object": e.object} for e in run.events if e.kind == "Pod" and e.observer == "observer"]
 
@@ -161,19 +151,6 @@ def _judge_bound(run: Run, _: Options) -> Finding:
     return _told("bound-once", violations, len(events), "events of pods", evidence)
 
 
-def _judge_daemons(run: Run, _: Options) -> Finding:
-    events = _pods(run)
-    if not any(_daemon_set(e["object"]["metadata"]) for e in events):
-        return saw_nothing("daemonset-coverage", "pods of DaemonSets")
-    violations = one_daemon_pod_per_node(events)
-    evidence = {"objects": [["Pod", *pair] for v in violations for pair in v.evidence]}
-    return _told("daemonset-coverage", violations, len(events), "events of pods", evidence)
-
-
 CHECKS: Mapping[str, Check] = {
-    "one-leader-per-term": Check("Raft elects at most one leader in a term.", _judge_leaders, ("records",)),
     "bound-once": Check("A pod is bound to a node at most once.", _judge_bound, ("events",)),
-    "daemonset-coverage": Check(
-        "Exactly one pod of a DaemonSet on each eligible node, and never two.", _judge_daemons, ("events",)
-    ),
 }

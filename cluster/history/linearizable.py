@@ -85,7 +85,8 @@ def _by_search(verdict: Verdict, numbers: Sequence[int], answered: int) -> Findi
     said = _SAID[verdict.outcome]
     figures = {"steps": float(sum(key.steps for key in verdict.keys))}
     if said == "ok":
-        summary = f"{answered} operations on {len(verdict.keys)} keys fit one order"
+        keys = "one key" if len(verdict.keys) == 1 else f"{len(verdict.keys)} keys"
+        summary = f"{answered} operations on {keys} fit one order"
         return Finding(NAME, said, summary, answered, figures=figures)
     told = [key for key in verdict.keys if key.outcome == verdict.outcome]
     worst = told[0]
