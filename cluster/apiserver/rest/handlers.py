@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from cluster.api.kinds import Kind
+from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import SHARE, Call
-from cluster.apiserver.rest import answers, bodies, discovery, negotiation, openapi, requests, statuses
+from cluster.apiserver.rest import answers, bodies, discovery, negotiation, openapi, podlogs, requests, statuses
 from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.identity import ANONYMOUS, Authorizer, Who, attributes, authorize, masters, public
 from cluster.apiserver.rest.negotiation import JSON, Form
 from cluster.apiserver.rest.paths import UNKNOWN, Document, Resource, parse
 from cluster.apiserver.rest.requests import Ask
 from cluster.errors import StatusError
+from cluster.rpc import Rpc
 from cluster.world.host import Host
 
 Object = dict[str, Any]
@@ -82,6 +83,7 @@ class Server(Protocol):
     """What the door needs of its apiserver."""
 
     host: Host
+    rpc: Rpc
     reads: Reads
 
     def works_of(self, kind: Kind) -> Mapping[str, Callable[[Kind, Call], Awaitable[Any]]]: ...
@@ -158,6 +160,8 @@ class Handlers:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
         if asked.verb == "watch":
             return Flow(JSON, lambda write: self._watch(resource.kind, asked, (form, include), write))
+        if asked.verb == "log":
+            return await self._log(asked, http)
         if asked.verb == "list":
             return await self._list(resource.kind, asked, (form, include), http)
         work = self._server.works_of(resource.kind).get(asked.verb)
@@ -195,6 +199,17 @@ class Handlers:
             answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         body = answers.object_body(kind, form, answer, self._server.host.clock.now(), how[1])
         return Answer(asked.status, body, form.content_type)
+
+    # ── logs ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _log(self, asked: Ask, http: Http) -> Flow:
+        kind = KINDS["Pod"]
+        pod = await self._call(asked, http, lambda call: self._server.reads.get(kind, call))
+        body = podlogs.query_of(pod, http.query)
+        limit = requests.number(http.query, "limitBytes")
+        log = podlogs.Log(self._server.rpc, podlogs.kubelet_of(pod), body, limit)
+        await log.begin()
+        return Flow("text/plain", log.run)
 
     # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
 
