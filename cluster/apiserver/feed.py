@@ -159,6 +159,9 @@ class Feed:
     def _take(self, batch: WatchBatch) -> None:
         if self._host.faults.stale():
             self._late.append(batch)
+            for event in batch.events:
+                if (held := decode(event.kv.key, None, event.kv.mod_revision)) is not None:
+                    self._host.faults.shown(self._host.name, "event", held.kind, True)
             return
         self._go_on()
         arrived: list[Arrived] = []

@@ -48,8 +48,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "strike": ("strike", "Carry out one entry of a scenario's timeline, undone when it is over."),
     "cap": ("cap", "The CAP experiment: engines side by side, or on a running cluster."),
     "scenario": ("scenario", "Stories as files: list, show, check, convert, schema."),
+    "run": ("run", "Run a story (a scenario file) in the sim or in real processes, and judge it."),
+    "replay": ("run", "Run a simulated run again, and compare the two to the byte."),
+    "report": ("report", "The page of a run from its folder, or of two runs beside each other."),
     "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
     "certs": ("certs", "Certificates: check-expiration, renew."),
+    "check": ("check", "Judge a history, or a run anew; write a history in another format."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
 }
 

@@ -19,11 +19,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.config import parse
 from cluster.errors import UsageError
-from cluster.history.finding import Finding, Judged, Verdict
+from cluster.history.finding import Verdict
 from cluster.history.record import NEVER, Operation, freeze
 from cluster.history.run import LinkCount, Meta, Moment, Run, Seen, Strike, WatchSeen
+from cluster.report.verdict import from_data, to_data
 from cluster.world.journal import Reader, frame
 
 FORMAT = 1
@@ -32,8 +32,9 @@ SUMMARY, SCENARIO, VERDICT = "run.json", "scenario.yaml", "verdict.json"
 HISTORY, JOURNAL, EVENTS = "history.msgpack", "journal.msgpack", "events.msgpack"
 
 
-def begin(directory: Path, meta: Meta, scenario: str) -> None:
-    """The folder, with what is known before anything has happened. UsageError if there is another run in it."""
+def begin(directory: Path, meta: Meta, scenario: str, place: str = "") -> None:
+    """The folder, with what is known before anything has happened. `place`: where the scenario's file is, beside which
+    its manifests are. UsageError if there is another run in it."""
     if (directory / SUMMARY).exists():
         raise UsageError("there is a run in this folder already", place=str(directory), remedy="another --out")
     try:
@@ -41,22 +42,28 @@ def begin(directory: Path, meta: Meta, scenario: str) -> None:
     except OSError as error:
         raise UsageError(str(error.strerror), place=str(directory), remedy="another --out") from None
     (directory / SCENARIO).write_text(scenario)
-    _summary(directory, Run(replace(meta, complete=False), scenario))
+    _summary(directory, Run(replace(meta, complete=False), scenario), place)
+
+
+def place_of(directory: Path) -> str:
+    """Where the scenario's file was when it was run, "" if nobody has said."""
+    return str(_json(directory / SUMMARY).get("place") or "")
 
 
 def write(run: Run, verdict: Verdict | None, directory: Path) -> None:
     """All of it, over what `begin` wrote. Documents that others make of it are `documents.write`'s."""
     directory.mkdir(parents=True, exist_ok=True)
+    place = place_of(directory) if (directory / SUMMARY).exists() else ""
     (directory / SCENARIO).write_text(run.scenario)
-    _summary(directory, replace(run, meta=replace(run.meta, complete=False)))
+    _summary(directory, replace(run, meta=replace(run.meta, complete=False)), place)
     _rows(directory / HISTORY, (_operation_row(o) for o in run.operations))
     _rows(directory / JOURNAL, run.records)
     seen = (("object", e.time, e.kind, e.type, e.object, e.observer) for e in run.events)
     watched = (("store", w.time, w.watcher, w.revision, w.key, w.type, w.value, w.mode) for w in run.watches)
     _rows(directory / EVENTS, (*seen, *watched))
     if verdict is not None:
-        _aside(directory / VERDICT, json.dumps(asdict(verdict), indent=1, default=_plain))
-    _summary(directory, run)
+        _aside(directory / VERDICT, json.dumps(to_data(verdict), indent=1))
+    _summary(directory, run, place)
 
 
 def load(directory: Path) -> tuple[Run, Verdict | None]:
@@ -86,10 +93,11 @@ def load(directory: Path) -> tuple[Run, Verdict | None]:
     return run, _verdict(directory / VERDICT)
 
 
-def _summary(directory: Path, run: Run) -> None:
+def _summary(directory: Path, run: Run, place: str) -> None:
     counts = {"operations": len(run.operations), "records": len(run.records), "events": len(run.events)}
     data = {
         "format": FORMAT,
+        "place": place,
         "meta": asdict(run.meta),
         "strikes": [asdict(strike) for strike in run.strikes],
         "moments": [asdict(moment) for moment in run.moments],
@@ -186,14 +194,4 @@ def _events(path: Path) -> tuple[tuple[Seen, ...], tuple[WatchSeen, ...]]:
 
 
 def _verdict(path: Path) -> Verdict | None:
-    if not path.exists():
-        return None
-    data = _json(path)
-    try:
-        judged = [
-            Judged(parse(Finding, row["finding"], place=str(path)), row["expected"], row["reason"])
-            for row in data["judged"]
-        ]
-        return Verdict(data["outcome"], data["reason"], tuple(judged))
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"a part of it is missing or wrong: {error}", place=str(path)) from None
+    return from_data(_json(path), str(path)) if path.exists() else None

@@ -34,6 +34,7 @@ KINDS = (
     "Endpoints",
     "EndpointSlice",
     "Namespace",
+    "ConfigMap",
     "Event",
 )
 """What is watched for conditions, roles and the Kubernetes promises."""

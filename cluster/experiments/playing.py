@@ -20,12 +20,11 @@ from cluster.world.host import Address
 
 
 class Players:
-    """`machines`: seat to its machine. `touched`: what a workload left in the cluster is its own to remove."""
+    """`machines`: seat to its machine."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.machines: dict[Address, str] = {}
-        self.touched: list[str] = []
         self._kinds = [find(w, stage.scenario, stage.venue.name) for w in stage.scenario.workloads]
         self._tasks: list[asyncio.Task[None]] = []
 

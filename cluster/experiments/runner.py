@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cluster.errors import InvariantViolation, StatusError, UsageError
+from cluster.errors import StatusError, UsageError
 from cluster.experiments import finals, setting
 from cluster.experiments.book import Book, Tell, silent
 from cluster.experiments.evidence import prove
@@ -51,7 +51,7 @@ class Runner:
         self._timeline = Timeline(self.stage, self._observer)
         self._machines: dict[Address, str] = {}
         self._complete = False
-        setting.check(scenario, venue.name)
+        setting.check(scenario, venue.name, venue.spec is not None)
 
     async def run(self) -> None:
         """To its end. Raises what ended it early, after healing."""
@@ -77,6 +77,8 @@ class Runner:
         self.book.enter("boot")
         if self.stage.venue.spec is None:
             await setting.boot(self.stage)
+        else:
+            self.stage.before = {name: s.state for name, s in (await self.world.census()).items()}
         await self._remember_machines()
         await self._observer.begin()
         await setting.ready(self.stage, self._observer)
@@ -100,7 +102,7 @@ class Runner:
         """Everything, in any case; then the steady state again."""
         self.book.enter("healing")
         await self._timeline.undo_all()
-        await setting.mend(self.stage, self.players.touched)
+        await setting.mend(self.stage)
         if self.book.problem:
             return
         try:
@@ -129,7 +131,7 @@ class Runner:
         if self.book.phases and not {"healing"} & set(self.book.phases):
             self.book.enter("healing")
             await self._timeline.undo_all()
-            await setting.mend(self.stage, self.players.touched)
+            await setting.mend(self.stage)
         self.book.enter("")
         await self._observer.end()
         await self._remember_machines()
@@ -178,6 +180,7 @@ class Runner:
             dict(self.book.phases),
             self._complete,
             self.book.problem,
+            stage.venue.schedule,
         )
 
 
@@ -188,16 +191,15 @@ async def run_scenario(world: World, scenario: Scenario, seed: int, venue: Venue
     return await runner.result()
 
 
-def simulate(scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent, schedule: str = "") -> Run:
-    """In a simulated world of its own. A broken invariant of a component ends the run: then it is not complete.
-    `schedule`: how long messages take (cluster/world/sim/schedule.py)."""
-    with SimWorld(seed, tolerate_exits=True, schedule=schedule) as world:
+def simulate(scenario: Scenario, seed: int, *, venue: Venue = SIM, tell: Tell = silent) -> Run:
+    """In a simulated world of its own. What a component raises in a callback ends the run: then it is not complete."""
+    with SimWorld(seed, tolerate_exits=True, schedule=venue.schedule) as world:
         runner = Runner(world, scenario, seed, venue, tell)
         try:
             world.run(runner.run())
         except UsageError:
             raise
-        except (InvariantViolation, StatusError) as error:
+        except (Exception, KeyboardInterrupt) as error:  # of a component, whatever it is: the run ends here
             runner.book.problem = _reason(error)
         return runner.put_together(world.board.records, world.board.rules.counts(), world.digest())
 

@@ -6,7 +6,6 @@ Must not know which world it is in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.observer import Observer, leader_of
@@ -22,28 +21,32 @@ READY = 60.0
 CONTROL = ("wait", "await", "heal", "parallel", "sequence", "say")
 
 
-def check(scenario: Scenario, world: str) -> None:
-    """UsageError for what this world cannot do, or this scenario says it is not for."""
+def check(scenario: Scenario, world: str, joined: bool = False) -> None:
+    """UsageError for what this world cannot do, or this scenario says it is not for. `joined`: the cluster is
+    somebody's, who goes on with it."""
     if world not in scenario.worlds:
         remedy = f"--world {scenario.worlds[0]}"
         text = f"this story is told in {' and '.join(scenario.worlds)} only"
         raise UsageError(text, place=scenario.place, remedy=remedy)
     for step in scenario.timeline:
-        _check_step(step, scenario, world)
+        _check_step(step, scenario, world, joined)
 
 
-def _check_step(step: Step, scenario: Scenario, world: str) -> None:
+def _check_step(step: Step, scenario: Scenario, world: str, joined: bool) -> None:
     action = ACTIONS.get(step.action)
     if action is None or (step.action not in STRIKES and step.action not in CONTROL):
         raise UsageError(f"unknown action {step.action!r}", place=step.place, remedy=f"one of {', '.join(ACTIONS)}")
     if world not in action.worlds:
         text = f"{step.action} cannot be done in {world}: {action.only_because}"
         raise UsageError(text, place=step.place, remedy=f"run it with --world {action.worlds[0]}")
+    if joined and (action.group == "membership" or step.action in ("join", "leave")):
+        text = f"{step.action} changes what the cluster's own file says it is made of"
+        raise UsageError(text, place=step.place, remedy="run it in a cluster of its own, without --on")
     if scenario.shape.only == "store" and (action.group in ("api", "objects") or step.action in WORKERS):
         text = f"{step.action} is for a whole cluster, this one is the store alone"
         raise UsageError(text, place=step.place, remedy="cluster: {only: cluster}")
     for inner in step.steps:
-        _check_step(inner, scenario, world)
+        _check_step(inner, scenario, world, joined)
 
 
 WORKERS = ("join", "leave", "cordon", "drain")
@@ -102,16 +105,16 @@ async def apply_objects(stage: Stage) -> None:
         await apply_all(await stage.client(), stage.scenario.shape.objects, stage.scenario.place)
 
 
-async def mend(stage: Stage, machines: Sequence[str]) -> None:
-    """No rule, nobody paused, nobody down, every clock right; whatever this costs, all of it is tried."""
+async def mend(stage: Stage) -> None:
+    """No rule, nobody paused, nobody down (but who was so before the run), every clock right; whatever one of them
+    costs, all of it is tried."""
     world = stage.world
     await world.heal()
-    census = await world.census()
-    for name, standing in census.items():
+    for name, standing in (await world.census()).items():
         try:
-            if standing.state == "paused":
+            if standing.state == "paused" and stage.before.get(name) != "paused":
                 await world.resume(name)
-            elif standing.state == "down":
+            elif standing.state == "down" and stage.before.get(name) != "down":
                 await world.restart(name)
         except (UsageError, StatusError, OSError) as error:
             stage.book.problem = stage.book.problem or f"{name} could not be mended: {error}"

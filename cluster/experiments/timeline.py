@@ -83,28 +83,33 @@ class Timeline:
             return
         if step.every > 0:
             await self._once(step, f"{path}#0")
-            self._repeating.add(self._spawn(self._again(step, path), self._repeating))
+            ends = step.repeat > 0 or step.until is not None
+            self._spawn(self._again(step, path), self._tasks if ends else self._repeating)
         elif step.action in SLOW:
             self._spawn(self._once(step, path), self._tasks)
         else:
             await self._once(step, path)
 
     async def _again(self, step: Step, path: str) -> None:
-        count = 1
+        """`until` is given up as unknown after `within`."""
+        loop = asyncio.get_running_loop()
+        count, end = 1, loop.time() + step.within
         while step.repeat == 0 or count < step.repeat:
-            if step.until is not None:
-                if await self.conditions.wait(step.until, step.every):
-                    return
-            else:
+            if step.until is None:
                 await asyncio.sleep(step.every)
+            elif await self.conditions.wait(step.until, step.every):
+                return
+            elif loop.time() >= end:
+                text = f"{step.action} every {step.every:g} s: not within {step.within:g} s: {step.until.text}"
+                self._book.moment(text, step.place, "unknown")
+                return
             await self._once(step, f"{path}#{count}")
             count += 1
 
-    def _spawn(self, work: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         group.add(task)
         task.add_done_callback(lambda done: self._done(done, group))
-        return task
 
     def _done(self, task: asyncio.Task[None], group: set[asyncio.Task[None]]) -> None:
         group.discard(task)

@@ -30,12 +30,18 @@ async def play(player: Player) -> None:
 
 
 def _drawn(player: Player) -> tuple[Micro, ...]:
-    count = player.dice.randint(1, max(1, int(player.option("length", 4))))
-    share = float(player.option("appends", 0.5))
+    """A key that has had its appends gives way to a new one, so that lists stay short."""
+    count = player.dice.randint(1, max(1, int(player.option("longest", 4))))
+    appended: dict[str, int] = player.shared
     steps: list[Micro] = []
     for _ in range(count):
-        key = player.key()
-        steps.append(("append", key, player.unique()) if player.dice.random() < share else ("r", key, None))
+        slot = player.key()
+        key = f"{slot}.{appended.get(slot, 0) // max(1, int(player.option('perKey', 32)))}"
+        if player.dice.random() < 0.5:
+            appended[slot] = appended.get(slot, 0) + 1
+            steps.append(("append", key, player.unique()))
+        else:
+            steps.append(("r", key, None))
     return tuple(steps)
 
 
@@ -75,4 +81,4 @@ async def _lists(store: Store, keys: Sequence[str]) -> tuple[Mapping[str, list[i
     return lists, versions, done.revision
 
 
-APPEND = Kindred(play, "transactions that read lists and append to them", {"length": 4, "appends": 0.5})
+APPEND = Kindred(play, "transactions that read lists and append to them", {"longest": 4, "perKey": 32})
