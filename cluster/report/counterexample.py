@@ -1,352 +1,86 @@
-"""A violation, laid out to be drawn: operations on lanes, a cycle of transactions, or the lives of objects.
+"""A violation, laid out to be drawn: what a finding's evidence names, with as much around it as one can look at.
 
-Pure: a finding and its run in, positions and texts out. Must not judge, and must not know HTML or SVG. It draws what
-the evidence names and as much around it as one can still look at.
+Pure: a finding and its run in, drawings out (`lanes`, `graph`, a table). Must not judge, and must not know HTML or SVG.
+Evidence that points outside of the run is passed over.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cluster.api.meta import key_of
 from cluster.history.finding import Finding
-from cluster.history.record import Operation
-from cluster.history.run import Run, Seen
-from cluster.report.embedded import brief as brief_of
+from cluster.history.run import Run
 from cluster.report.embedded import text_of
+from cluster.report.graph import Graph, graph
+from cluster.report.lanes import Lanes, intervals, lives, operations
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much around is drawn: `operations` near a stuck one, `nodes` of a cycle, `lanes` of objects."""
+    """How much around is drawn: `operations` near a stuck one, `nodes` of a cycle, `lanes` of
+    objects, `rows` of a table."""
 
     operations: int = 40
     nodes: int = 16
     lanes: int = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """`left`, `width`: percent of the picture. `look`: "stuck", "placed", "left-out", "plain", "wrong". `open`: its end
-    is not known. `place`: its number in the legal order, 0 for none; `point`: percent at which it took effect."""
-
-    left: float
-    width: float
-    label: str
-    told: str
-    look: str
-    open: bool = False
-    place: int = 0
-    point: float | None = None
+    rows: int = 40
 
 
 @dataclass(slots=True)
-class Lane:
-    name: str
-    bars: list[Bar] = field(default_factory=list)
+class Table:
+    """Lines of a journal, or events of a watch: (time, who, what)."""
 
-
-@dataclass(slots=True)
-class Lanes:
-    """`path`: (percent, lane's number) of the points at which operations took effect, in the legal order."""
-
-    since: float
-    until: float
-    lanes: list[Lane]
-    path: list[tuple[float, int]] = field(default_factory=list)
+    rows: list[tuple[float, str, str]]
     caption: str = ""
     skipped: int = 0
-    shape: str = "lanes"
-
-    def ticks(self, count: int = 4) -> list[tuple[float, str]]:
-        """(percent, text) along the time axis."""
-        span = self.until - self.since
-        digits = max(0, min(6, 2 - math.floor(math.log10(span)))) if span > 0 else 3
-        return [(100 * n / count, f"{self.since + span * n / count:.{digits}f} s") for n in range(count + 1)]
+    shape: str = "table"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """`x`, `y`: from 0 to 100."""
-
-    x: float
-    y: float
-    label: str
-    told: str
+Drawing = Lanes | Graph | Table
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """`x`, `y`: where its label goes; from `source` to `target`, numbers of nodes."""
-
-    source: int
-    target: int
-    kind: str
-    why: str
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    x: float
-    y: float
-
-
-@dataclass(slots=True)
-class Graph:
-    nodes: list[Node]
-    edges: list[Edge]
-    caption: str = ""
-    shape: str = "graph"
-
-
-def drawings(finding: Finding, run: Run, limits: Limits) -> list[Lanes | Graph]:
-    """What there is to draw of its evidence; numbers that point outside of the run are passed over."""
+def drawings(finding: Finding, run: Run, limits: Limits) -> list[Drawing]:
+    """What there is to draw of its evidence; empty if it names nothing that can be."""
     evidence = finding.evidence
-    found: list[Lanes | Graph] = []
+    found: list[Drawing] = []
     if evidence.get("cycle"):
-        graph = _graph(evidence["cycle"], run, limits)
-        if graph.nodes:
-            found.append(graph)
-    numbers = [n for n in evidence.get("operations") or () if _is_number(n, run)]
-    order = [n for n in evidence.get("order") or () if _is_number(n, run)]
-    if (numbers or order) and not evidence.get("cycle"):
-        found.append(_operations(numbers, order, run, limits))
-    spans = evidence.get("intervals") or ()
-    if spans:
-        found.append(_intervals(spans, run))
+        picture = graph(evidence["cycle"], run, limits.nodes)
+        if picture.nodes:
+            found.append(picture)
+    numbers = _numbers(evidence.get("operations"), run.operations)
+    order = _numbers(evidence.get("order"), run.operations)
+    if numbers or order:
+        found.append(operations(numbers, order, run, limits.operations))
+    if evidence.get("intervals"):
+        found.append(intervals(evidence["intervals"], run))
     elif evidence.get("objects"):
-        lives = _lives(evidence["objects"], run, limits)
-        if lives.lanes:
-            found.append(lives)
+        picture_of_lives = lives(evidence["objects"], run, limits.lanes)
+        if picture_of_lives.lanes:
+            found.append(picture_of_lives)
+    found.extend(_tables(finding, run, limits.rows))
     return found
 
 
-def _is_number(value: Any, run: Run) -> bool:
-    return type(value) is int and 0 <= value < len(run.operations)
+def _numbers(named: Any, things: Sequence[Any]) -> list[int]:
+    """Those that are places in `things`."""
+    listed = named if isinstance(named, list | tuple) else ()
+    return [n for n in listed if type(n) is int and 0 <= n < len(things)]
 
 
-# -- operations -------------------------------------------------------------------------------------------------------
+def _tables(finding: Finding, run: Run, most: int) -> list[Table]:
+    found = []
+    records = [run.records[n] for n in _numbers(finding.evidence.get("records"), run.records)]
+    if records:
+        rows = [(r[0], f"{r[2]} (boot {r[3]})", f"{r[4]} {_rest(r)}".strip()) for r in records[:most]]
+        found.append(Table(rows, "lines of the journal that show it", max(0, len(records) - most)))
+    watches = [run.watches[n] for n in _numbers(finding.evidence.get("watches"), run.watches)]
+    if watches:
+        told = [(w.time, w.watcher, f"{w.mode or w.type} {w.key}, revision {w.revision}") for w in watches[:most]]
+        found.append(Table(told, "what the watchers were told", max(0, len(watches) - most)))
+    return found
 
 
-def _operations(numbers: Sequence[int], order: Sequence[int], run: Run, limits: Limits) -> Lanes:
-    """The named operations, the end of the longest legal order, and what else was going on around them."""
-    focus = [run.operations[n] for n in numbers]
-    shown = dict.fromkeys([*numbers[: limits.operations], *order[-(limits.operations * 2 // 3) :]])
-    keys = {o.key for o in focus} or {run.operations[n].key for n in order}
-    around = focus[0].start if focus else run.operations[order[-1]].start
-    placed = set(order)
-    near = sorted(
-        (n for n, o in enumerate(run.operations) if o.key in keys and n not in placed and n not in shown),
-        key=lambda n: _distance(run.operations[n], around),
-    )
-    spare = max(0, limits.operations - len(shown))
-    shown.update(dict.fromkeys(near[:spare]))
-    picked = [run.operations[n] for n in shown]
-    since, until = _window(picked)
-    span = _Span(since, until)
-    points = _points([run.operations[n] for n in order])
-    places = {n: place for place, n in enumerate(order, start=1)}
-    lanes: dict[str, Lane] = {}
-    for n in sorted(shown, key=lambda n: run.operations[n].start):
-        o = run.operations[n]
-        lane = lanes.setdefault(o.client, Lane(o.client))
-        look = "stuck" if n in numbers else "placed" if n in placed else "left-out"
-        point = span.percent(points[places[n] - 1]) if n in placed and points[places[n] - 1] >= since else None
-        left, width = span.bar(o.start, o.end)
-        lane.bars.append(Bar(left, width, short(o), o.sentence(), look, math.isinf(o.end), places.get(n, 0), point))
-    names = [*lanes]
-    path = [
-        (span.percent(points[places[n] - 1]), names.index(run.operations[n].client))
-        for n in order
-        if n in shown and points[places[n] - 1] >= since
-    ]
-    caption = f"{len(order)} operations in the longest legal order" if order else ""
-    return Lanes(since, until, list(lanes.values()), path, caption, max(0, len(order) - len(path)))
-
-
-def _points(order: Sequence[Operation]) -> list[float]:
-    """When each may have taken effect: as early as its own call and those before it allow."""
-    at, points = -math.inf, []
-    for operation in order:
-        at = max(at, operation.start)
-        points.append(at)
-    return points
-
-
-def _distance(operation: Operation, time: float) -> float:
-    if operation.start <= time <= operation.end:
-        return 0.0
-    return min(abs(operation.start - time), abs(operation.end - time))
-
-
-def _window(operations: Sequence[Operation]) -> tuple[float, float]:
-    starts = [o.start for o in operations]
-    ends = [o.end for o in operations if not math.isinf(o.end)]
-    since, until = min(starts), max([*ends, max(starts)])
-    room = (until - since) * 0.04 or 0.01
-    return since - room, until + room
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    since: float
-    until: float
-
-    def percent(self, time: float) -> float:
-        return round(100 * (min(max(time, self.since), self.until) - self.since) / (self.until - self.since), 3)
-
-    def bar(self, start: float, end: float) -> tuple[float, float]:
-        left = self.percent(start)
-        return left, max(0.4, round(self.percent(min(end, self.until)) - left, 3))
-
-
-def short(operation: Operation) -> str:
-    """An operation in a few characters: "r 3", "w 4", "cas 3 4", "r ?" of one that nobody answered."""
-    if operation.kind == "read":
-        return f"r {text_of(operation.result) or 'nothing'}" if operation.outcome == "ok" else "r ?"
-    if operation.kind == "write":
-        return f"w {text_of(operation.value)}" + ("" if operation.outcome == "ok" else " ?")
-    if operation.kind == "cas" and isinstance(operation.value, tuple) and len(operation.value) == 2:
-        expected, new = operation.value
-        told = f"cas {text_of(expected) or 'nothing'} {text_of(new)}"
-        return told + {True: "", False: " no"}.get(operation.result, " ?")
-    return f"{operation.kind} {text_of(operation.value)}".strip()
-
-
-# -- cycles -----------------------------------------------------------------------------------------------------------
-
-
-def _graph(cycle: Any, run: Run, limits: Limits) -> Graph:
-    """`cycle`: steps {"from", "to", "type" or "edge" or "kind", "because" or "why"} with numbers of operations or
-    names, or just the numbers or names in their order."""
-    steps = [step for step in map(_step, _closed(cycle)) if step is not None][: limits.nodes]
-    names = [*dict.fromkeys(end for step in steps for end in step[:2])]
-    count = len(names)
-    nodes = []
-    for number, name in enumerate(names):
-        angle = 2 * math.pi * number / max(1, count) - math.pi / 2
-        x, y = round(50 + 36 * math.cos(angle), 2), round(50 + 36 * math.sin(angle), 2)
-        nodes.append(Node(x, y, f"T{name}" if type(name) is int else str(name), _told(name, run)))
-    edges = []
-    for source, target, kind, why in steps:
-        a, b = nodes[names.index(source)], nodes[names.index(target)]
-        edges.append(_edge(names.index(source), names.index(target), kind, why, a, b))
-    return Graph(nodes, edges, f"a cycle of {count}: each step says that its end came after its beginning")
-
-
-def _closed(cycle: Any) -> Iterable[Any]:
-    entries = list(cycle) if isinstance(cycle, list | tuple) else []
-    if entries and not any(isinstance(entry, Mapping) for entry in entries):
-        if all(isinstance(entry, list | tuple) and len(entry) >= 2 for entry in entries):
-            return entries
-        if len(entries) > 1 and entries[0] == entries[-1]:
-            entries = entries[:-1]
-        return [[entry, entries[(n + 1) % len(entries)]] for n, entry in enumerate(entries)]
-    return entries
-
-
-def _step(entry: Any) -> tuple[Any, Any, str, str] | None:
-    if isinstance(entry, Mapping):
-        if "from" not in entry or "to" not in entry:
-            return None
-        kind = str(entry.get("type") or entry.get("edge") or entry.get("kind") or "")
-        return _name(entry["from"]), _name(entry["to"]), kind, str(entry.get("because") or entry.get("why") or "")
-    return _name(entry[0]), _name(entry[1]), str(entry[2]) if len(entry) > 2 else "", ""
-
-
-def _name(value: Any) -> Any:
-    return value if isinstance(value, int | str) else text_of(value)
-
-
-def _told(name: Any, run: Run) -> str:
-    return run.operations[name].sentence() if _is_number(name, run) else str(name)
-
-
-def _edge(source: int, target: int, kind: str, why: str, a: Node, b: Node) -> Edge:
-    """The line ends before the circles; its label stands beside its middle, outwards."""
-    dx, dy = b.x - a.x, b.y - a.y
-    length = math.hypot(dx, dy) or 1.0
-    ux, uy = dx / length, dy / length
-    shift = 3.0  # so that the way back of a cycle of two is another line
-    ox, oy = -uy * shift, ux * shift
-    cut = min(9.0, length / 3)
-    x1, y1, x2, y2 = a.x + ux * cut + ox, a.y + uy * cut + oy, b.x - ux * cut + ox, b.y - uy * cut + oy
-    x, y = (x1 + x2) / 2 + ox, (y1 + y2) / 2 + oy
-    return Edge(source, target, kind, why, *(round(v, 2) for v in (x1, y1, x2, y2, x, y)))
-
-
-# -- objects and intervals --------------------------------------------------------------------------------------------
-
-
-def _lives(named: Any, run: Run, limits: Limits) -> Lanes:
-    """The lives of the objects that the evidence names, with the versions that it names marked."""
-    marked: dict[tuple[str, str], set[str]] = {}
-    for entry in named:
-        if isinstance(entry, list | tuple) and len(entry) >= 2:
-            marked.setdefault((str(entry[0]), str(entry[1])), set()).add(str(entry[2]) if len(entry) > 2 else "")
-    lives: dict[tuple[str, str], list[Seen]] = {}
-    eyes = run.events[0].observer if run.events else ""
-    for event in run.events:
-        place = (event.kind, key_of(event.object))
-        if place in marked and event.observer == eyes:
-            lives.setdefault(place, []).append(event)
-    picked = list(lives.items())[: limits.lanes]
-    if not picked:
-        return Lanes(0.0, 1.0, [])
-    times = [event.time for _, events in picked for event in events]
-    room = (max(times) - min(times)) * 0.05 or 0.05
-    span = _Span(min(times) - room, max(times) + room)
-    lanes = [Lane(f"{kind} {key}", _life(events, marked[kind, key], span)) for (kind, key), events in picked]
-    skipped = len(lives) - len(picked)
-    return Lanes(span.since, span.until, lanes, [], "as the API said, version by version", skipped)
-
-
-def _life(events: Sequence[Seen], marked: set[str], span: _Span) -> list[Bar]:
-    bars = []
-    for event, following in zip(events, [*events[1:], None], strict=True):
-        if event.type == "DELETED":
-            continue
-        revision = str(event.object.get("metadata", {}).get("resourceVersion", ""))
-        left, width = span.bar(event.time, span.until if following is None else following.time)
-        label = _state(event)
-        told = f"{event.time:.3f} s, revision {revision}: {label}"
-        bars.append(Bar(left, width, label, told, "wrong" if revision in marked else "plain", following is None))
-    return bars
-
-
-def _state(event: Seen) -> str:
-    brief = brief_of(event)
-    if event.kind == "Pod":
-        place = f"on {brief['node']}" if brief["node"] else "not bound"
-        return f"{brief['phase']} {place}{' ready' * brief['ready']}{' terminating' * brief['leaving']}"
-    if event.kind == "Node":
-        return f"Ready={brief['ready']}"
-    return str(brief)
-
-
-def _intervals(spans: Any, run: Run) -> Lanes:
-    """`spans`: {"what", "where", "since", "until"} or [what, since, until]; what overlaps is what is wrong."""
-    read: list[tuple[str, str, float, float | None]] = []
-    for entry in spans:
-        if isinstance(entry, Mapping):
-            where = str(entry.get("where") or entry.get("node") or "")
-            what = str(entry.get("what") or entry.get("object") or entry.get("label") or "")
-            since, until = entry.get("since", entry.get("from", 0.0)), entry.get("until", entry.get("to"))
-        else:
-            what, since, until = entry[0], entry[1], entry[2]
-            where = ""
-        read.append((str(what), where, float(since), None if until is None or math.isinf(until) else float(until)))
-    ends = [run.meta.seconds if until is None else until for _, _, _, until in read]
-    since, until = min(entry[2] for entry in read), max(ends)
-    room = (until - since) * 0.05 or 0.05
-    span = _Span(since - room, until + room)
-    lanes: dict[str, Lane] = {}
-    for (what, where, start, stop), end in zip(read, ends, strict=True):
-        name = f"{what} on {where}" if where else what
-        left, width = span.bar(start, end)
-        told = f"{name}: {start:.3f} s to " + (f"{end:.3f} s" if stop is not None else "the end of the run")
-        lanes.setdefault(name, Lane(name)).bars.append(Bar(left, width, where or what, told, "wrong", stop is None))
-    return Lanes(span.since, span.until, list(lanes.values()), [], "what overlaps must not")
+def _rest(record: tuple[Any, ...]) -> str:
+    return text_of(record[5]) if len(record) == 6 else " ".join(str(part) for part in record[5:])

@@ -98,11 +98,11 @@ def _note(story: HostStory, record: Record) -> None:
         story.notes.append((time, event, data))
 
 
-def _order(story: HostStory) -> tuple[int, int, str]:
+def _order(story: HostStory) -> tuple[int, str, int, str]:
     component = story.component
     rank = _COMPONENTS.index(component) if component in _COMPONENTS else len(_COMPONENTS)
     tail = story.name.rpartition("-")[2]
-    return (rank, int(tail) if tail.isdigit() else 0, story.name)
+    return (rank, component, int(tail) if tail.isdigit() else 0, story.name)
 
 
 def terms(stories: Iterable[HostStory]) -> list[tuple[int, float, str]]:

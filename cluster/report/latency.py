@@ -61,8 +61,9 @@ def series(operations: Sequence[Operation], seconds: float, width: float = 0.0) 
     latency: dict[str, list[float | None]] = {
         name: [quantile(values, share) if values else None for values in taken] for name, share in QUANTILES
     }
-    rates = {outcome: [number / width for number in tally] for outcome, tally in tallies.items()}
-    return Series(width, [(place + 0.5) * width for place in range(count)], latency, rates)
+    lengths = [min(width, max(seconds - place * width, 1e-6)) for place in range(count)]  # the last may be shorter
+    rates = {outcome: [n / long for n, long in zip(tally, lengths, strict=True)] for outcome, tally in tallies.items()}
+    return Series(width, [place * width + long / 2 for place, long in enumerate(lengths)], latency, rates)
 
 
 def overall(operations: Iterable[Operation]) -> dict[str, float]:
