@@ -23,7 +23,7 @@ def watch_tells_all(run: Run, _: Options) -> Finding:
     that was asked for, once, in order; a bookmark says that all up to it has been told."""
     tally = Tally("watch-tells-all")
     kinds: dict[str, dict[int, Seen]] = {}
-    for _, viewer, data, _ in notes(run, "watched"):
+    for _time, viewer, data, _event in notes(run, "watched"):
         kind = str(data["kind"])
         if kind not in kinds:
             kinds[kind] = {meta.revision_of(event.object): event for event in observed(run, kind)}
@@ -69,12 +69,18 @@ def _missed(tally: Tally, told: str, missed: Sequence[int], truth: Mapping[int, 
 
 
 def caches_follow(run: Run, _: Options) -> Finding:
-    """Kubernetes, client-go's reflector: a cache of objects never goes back to an older version of one, and comes to be
-    as the objects are. Each change of such a cache is a note "cached" {kind, key, revision, gone}."""
+    """Kubernetes, client-go's reflector: a cache of objects never goes back to an older version of one, forgets none
+    that is there, and comes to be as the objects are. Each change of it is a note "cached" {kind, key, revision, gone}.
+    """
     tally = Tally("caches-follow")
     known: dict[tuple[str, str], dict[str, int]] = {}
     highest: dict[tuple[str, str, str], int] = {}
-    for now, who, data, _ in notes(run, "cached"):
+    ends: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for event in observed(run):
+        if event.type == "DELETED":
+            end = (event.time, meta.revision_of(event.object))
+            ends.setdefault((event.kind, meta.key_of(event.object)), []).append(end)
+    for now, who, data, _event in notes(run, "cached"):
         kind, key, revision = str(data["kind"]), str(data["key"]), int(data["revision"])
         cache = known.setdefault((who, kind), {})
         tally.looked_at += 1
@@ -84,6 +90,8 @@ def caches_follow(run: Run, _: Options) -> Finding:
         highest[who, kind, key] = max(before, revision)
         if data["gone"]:
             cache.pop(key, None)
+            if not any(time <= now and end >= revision for time, end in ends.get((kind, key), ())):
+                tally.wrong(f"{who} forgot {kind} {key} (version {revision}) at {now:.3f} s, and nobody had deleted it")
         else:
             cache[key] = revision
     for (who, kind), cache in known.items():

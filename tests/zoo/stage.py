@@ -6,7 +6,7 @@ Must not know stories, nor judge: what it gives is a `cluster.history.run.Run`, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -27,7 +27,7 @@ from store.client import StoreClient
 from tests.zoo.truth import Truth
 
 Object = dict[str, Any]
-Act = Callable[[Any, Random], Awaitable[None]]
+Act = Callable[[Any, Random], Coroutine[Any, Any, None]]
 
 
 class Stage:
@@ -58,7 +58,7 @@ class Stage:
                 self.notes.append(entry)
             record(entry)
 
-        self.world.board.record = keep  # type: ignore[method-assign]
+        self.world.board.record = keep
 
     # ── before and after ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,7 +6,7 @@ Must not judge. An act goes on until it is cancelled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
 from typing import Any
@@ -21,7 +21,7 @@ from tests.zoo.stage import Stage, looks_on, tried
 CLIENTS = 3
 
 
-async def side_by_side(stage: Stage, name: str, work: Callable[[Client, Random], Awaitable[None]]) -> None:
+async def side_by_side(stage: Stage, name: str, work: Callable[[Client, Random], Coroutine[Any, Any, None]]) -> None:
     """`CLIENTS` of them, each with a seat and dice of its own, the i-th at apiserver i."""
     async with asyncio.TaskGroup() as group:
         for i in range(CLIENTS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 
 from cluster.api.meta import uid_of
 from cluster.client.client import Client
@@ -61,7 +62,7 @@ async def residents(stage: Stage, dice: Random) -> None:
 
 async def programs(stage: Stage, dice: Random) -> None:
     """Programs that end, well or badly, under each restart policy; probes that begin late."""
-    rows = [
+    rows: list[tuple[str, dict[str, Any]]] = [
         ("never-bad", {"command": ["sh", "-c", "sleep 0.3; exit 1"], "restartPolicy": "Never"}),
         ("never-good", {"command": ["sh", "-c", "sleep 0.3"], "restartPolicy": "Never"}),
         ("onfailure-good", {"command": ["sh", "-c", "sleep 0.4; exit 0"], "restartPolicy": "OnFailure"}),

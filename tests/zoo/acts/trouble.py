@@ -156,7 +156,11 @@ async def nodes_are_tainted(stage: Stage, dice: Random) -> None:
     """By an administrator, for a while each."""
     while True:
         node = dice.choice(workers(stage.spec))
-        taint = {"op": "add", "path": "/spec/taints", "value": [{"key": "zoo", "effect": "NoSchedule"}]}
+        taint: dict[str, object] = {
+            "op": "add",
+            "path": "/spec/taints",
+            "value": [{"key": "zoo", "effect": "NoSchedule"}],
+        }
         await _patch_node(stage, node, [taint])
         await asyncio.sleep(dice.uniform(2.0, 4.0))
         await _patch_node(stage, node, [{**taint, "value": []}])

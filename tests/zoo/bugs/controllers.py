@@ -13,6 +13,7 @@ from cluster.client.cache import Cache
 from cluster.client.election import Candidate, Elector
 from cluster.client.informer import Informer
 from cluster.controllers import (
+    daemonpods,
     daemonset,
     deployment,
     endpointslice,
@@ -166,7 +167,7 @@ def no_expectations(patch: Patch) -> None:
     check="daemonset-coverage",
 )
 def daemon_names_random(patch: Patch) -> None:
-    right = daemonset.pod_for
+    right = daemonpods.pod_for
     dice = Random(0)
 
     def pod_for(owner: Object, node: str, revision: str, beside: bool = False) -> Object:
@@ -342,8 +343,9 @@ def missed_deletions(patch: Patch) -> None:
     check="caches-follow",
 )
 def goes_back_in_time(patch: Patch) -> None:
-    """After each break it lists whatever the next apiserver has."""
+    """After each break it lists whatever the next apiserver has, and believes it."""
     listed, watched, put = Informer._list, Informer._watch, Cache._put
+    replaced = Cache.replace
 
     async def relist(informer: Informer) -> None:
         informer.revision = 0
@@ -362,6 +364,15 @@ def goes_back_in_time(patch: Patch) -> None:
         for callback in shelf.callbacks:
             callback(old, obj)
 
+    def believe(cache: Cache, kind: str, objects: Iterable[Object], revision: int) -> None:
+        shelf, listed = cache._shelves[kind], list(objects)
+        names = [meta.key_of(obj) for obj in listed]
+        for key in [key for key in shelf.keys if key not in names]:
+            cache._drop(kind, shelf, key, meta.revision_of(shelf.objects[key]))
+        shelf.stones.clear()
+        replaced(cache, kind, listed, revision)
+
+    patch.setattr(Cache, "replace", believe)
     patch.setattr(Informer, "_list", relist)
     patch.setattr(Informer, "_watch", watch)
     patch.setattr(Cache, "_put", take)

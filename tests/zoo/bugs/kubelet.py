@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cluster.api import meta
-from nodes.kubelet import podstate, podworker, prober, statuswriter
+from nodes.kubelet import podstate, podworker, prober, probes
 from nodes.kubelet.backoff import Backoff
 from nodes.kubelet.facts import ContainerFacts, Instant, PodFacts
 from nodes.kubelet.pods import Pods
 from nodes.kubelet.probes import Health
-from nodes.kubelet.runtime import Container
 from nodes.kubelet.statuswriter import StatusWriter
 from nodes.network.ipam import Pool
 from tests.store.raft.bugs import Patch
@@ -102,7 +100,7 @@ def address_given_twice(patch: Patch) -> None:
     check="ready-after-probe",
 )
 def ready_before_its_probe(patch: Patch) -> None:
-    right = prober.health
+    right = probes.health
 
     def health(specs: Any, outcomes: Mapping[Any, bool | None]) -> Health:
         return replace(right(specs, outcomes), ready=outcomes.get("readiness") is not False)
@@ -173,6 +171,3 @@ def status_by_name(patch: Patch) -> None:
 )
 def status_not_written_again(patch: Patch) -> None:
     patch.setattr(StatusWriter, "seen", lambda writer, pod: None)
-
-
-__all__ = ["BUGS", "Container", "Sequence", "meta", "statuswriter"]
