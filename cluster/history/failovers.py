@@ -104,10 +104,17 @@ def _role(run: Run, options: Options, told: _Told) -> None:
 
 
 def _hits(run: Run, strike: Strike, host: str) -> bool:
-    names = {host, machine_of(run, host)}
-    if strike.groups:
-        return any(names & set(group) for group in strike.groups)
-    return bool(names & set(strike.targets))
+    """Does it take the leadership away: is `host` a target, or on a side of a cut without a majority of its like?"""
+    machine = machine_of(run, host)
+    if not strike.groups:
+        return bool({host, machine} & set(strike.targets))
+    kind = host.rpartition("-")[0]
+    like = [m for h, m in run.meta.machines.items() if h.rpartition("-")[0] == kind]
+    for group in strike.groups:
+        inside = {machine_of(run, name) for name in group}
+        if machine in inside and 2 * sum(m in inside for m in like) <= len(like):
+            return len(like) > 1
+    return False
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ Must not search: it chooses operations and a model, and tells what the search fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cluster.history.checker import Check
 from cluster.history.finding import Finding, Said, saw_nothing
@@ -29,6 +30,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 OPTIONS = {
     "model": Option("word", "what the keys are; keyspace: by the answers' revisions", "register", tuple(KINDS)),
     "keys": Option("words", "only these keys; empty: all", ()),
+    "serializable": Option("flag", "hold serializable reads against it too, which promise nothing of the kind", False),
     "seconds": Option("duration", "bound on the search of each key", 30.0),
     "steps": Option("integer", "bound on the search of each key, in steps of the model", 5_000_000),
     "configurations": Option("integer", "bound on what the search of a key remembers (300 bytes each)", 2_000_000),
@@ -55,7 +57,8 @@ def model_of(name: str, fastest: float) -> Model:
 
 def judge(run: Run, options: Options) -> Finding:
     name, kinds = options["model"], KINDS[options["model"]]
-    numbers = claims(run.operations, kinds, options["keys"], name == "keyspace")
+    every = options["serializable"]
+    numbers = claims(run.operations, kinds, options["keys"], every or name == "keyspace")
     if name == "lease":
         granted = {run.operations[n].key for n in numbers if run.operations[n].kind == "grant"}
         numbers = [n for n in numbers if run.operations[n].key in granted]
@@ -65,8 +68,12 @@ def judge(run: Run, options: Options) -> Finding:
         which = f" of {', '.join(options['keys'])}" if options["keys"] else ""
         return saw_nothing(NAME, f"answered operations ({', '.join(kinds)}){which}")
     if name == "keyspace" and has_revisions(history):
+        if every:
+            history = [replace(o, mode="") for o in history]
         return _by_revisions(history, numbers, answered)
-    history = [o for o in history if o.mode != "serializable"]
+    if not every:
+        numbers = [n for n in numbers if run.operations[n].mode != "serializable"]
+        history = [run.operations[n] for n in numbers]
     budget = Budget(options["steps"], options["seconds"], options.clock, options["configurations"])
     verdict = check(history, model_of(name, options["clockRate"]), budget)
     return _by_search(verdict, numbers, answered)

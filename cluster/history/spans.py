@@ -93,20 +93,19 @@ def _some_majority(run: Run, members: Sequence[str]) -> bool:
 
 
 def strikes_on(run: Run, name: str, since: float, end: float) -> list[Strike]:
-    """Strikes whose targets or sides name this host or its machine, in force at some time from `since` to `end`."""
+    """Strikes that are about this host or its machine, in force at some time from `since` to `end`."""
     names = {name, machine_of(run, name)}
-    return [
-        s
-        for s in run.strikes
-        if not s.error
-        and s.since <= end
-        and until(s, run) >= since
-        and (names & set(s.targets) or any(names & set(group) for group in s.groups))
-    ]
+    return [s for s in run.strikes if not s.error and s.since <= end and until(s, run) >= since and _about(s, names)]
+
+
+def _about(strike: Strike, names: set[str]) -> bool:
+    """A target; or, of a cut that has no targets, on a side of it."""
+    if strike.targets or not strike.groups:
+        return bool(names & set(strike.targets))
+    return any(names & set(group) for group in strike.groups)
 
 
 _WORDS = {
-    "partition": "was cut off from others",
     "isolate": "was cut off",
     "kill": "was dead",
     "pause": "was stopped",
@@ -127,10 +126,22 @@ def because(run: Run, name: str, since: float, end: float) -> list[str]:
     15.0 s"."""
     told = []
     for strike in strikes_on(run, name, since, end):
-        words = _WORDS.get(strike.action, f"was under {strike.action}")
+        words = _WORDS.get(strike.action) or _cut(run, strike, name) or f"was under {strike.action}"
         over = "on" if strike.until is None else f"to {strike.until:.1f} s"
         told.append(f"{name} {words} from {strike.since:.1f} s {over} ({strike.name})")
     return told
+
+
+def _cut(run: Run, strike: Strike, name: str) -> str:
+    """ "was cut off from master-0, master-2"."""
+    if not strike.groups:
+        return ""
+    names = {name, machine_of(run, name)}
+    others = [other for group in strike.groups if not names & set(group) for other in group]
+    if not others:
+        return ""
+    more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+    return f"was cut off from {', '.join(others[:4])}{more}"
 
 
 CAUSES = 6
@@ -142,7 +153,7 @@ def explained(run: Run, finding: Finding) -> Finding:
     if finding.said != "violated" or not run.strikes:
         return finding
     text = " ".join((finding.summary, *finding.because))
-    known = {*run.meta.machines, *run.meta.machines.values()}
+    known = {*run.meta.machines, *run.meta.machines.values()} - {o.client for o in run.operations}
     named = [name for name in sorted(known) if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
     causes = dict.fromkeys(sentence for name in named for sentence in because(run, name, -math.inf, math.inf))
     new = [sentence for sentence in causes if sentence not in text][:CAUSES]
