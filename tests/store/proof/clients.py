@@ -13,7 +13,19 @@ from random import Random
 from typing import Any, Literal
 
 from cluster.errors import StatusError
-from store.client import Compare, Delete, DeleteResult, Event, Op, Put, StoreClient, TxnResult, WatchBatch, prefix_end
+from store.client import (
+    Compare,
+    Delete,
+    DeleteResult,
+    Event,
+    Op,
+    Put,
+    Range,
+    StoreClient,
+    TxnResult,
+    WatchBatch,
+    prefix_end,
+)
 from store.mvcc.rows import EventRow
 from store.mvcc.values import within
 from tests.store.proof.plan import Plan
@@ -166,11 +178,14 @@ class Worker:
         await self._finish(call, self.store.txn((), [Put(key, value) for key, value in pairs]))
 
     async def swap(self) -> None:
-        key, value = self._dice.choice(REGISTERS), self._value()
+        dice, key, value = self._dice, self._dice.choice(REGISTERS), self._value()
         history = self._witness.by_key.get(key)  # a guess that is right about as often as wrong
         known = history[-1][1] if history else b"none"
+        guard, other = Compare(key, "value", "=", known), []
+        if history and history[-1][4] and dice.random() < 0.5:  # no value is written twice, so that says the same
+            guard, other = Compare(key, "mod", "=", history[-1][3]), dice.choice(([], [Range(key)]))
         call = self._begin("cas", key, writes=((key, value),), expected=known)
-        answer = await self._finish(call, self.store.txn((Compare(key, "value", "=", known),), (Put(key, value),)))
+        answer = await self._finish(call, self.store.txn((guard,), (Put(key, value),), other))
         if answer is not None:
             call.happened = answer.succeeded
 

@@ -43,6 +43,7 @@ class Nemesis:
         self._acts: dict[str, Callable[[], Awaitable[None]]] = {
             name: getattr(self, name) for weights in THEMES.values() for name in weights
         }
+        """Those at the worst moment: ambushes.py."""
 
     async def work(self) -> None:
         """One lane: one trouble after the other until the story's time is over."""
@@ -179,7 +180,8 @@ class Nemesis:
 
     async def late_copies(self) -> None:
         """Writes arrive once more when the leader has been restarted, and so has forgotten what it was asked."""
-        copies = Duplicate(kinds=("store.put*", "store.txn*", "store.delete*"), probability=0.8, spread=2.0)
+        kinds = ("store.put*", "store.txn*", "store.update*", "store.delete*")
+        copies = Duplicate(kinds=kinds, probability=0.8, spread=2.0)
         await self.world.fault(copies, lasting=1.0)
         await asyncio.sleep(self._dice.uniform(0, 0.5))
         await self.crash_leader()
@@ -306,10 +308,10 @@ class Nemesis:
         if leader is None:
             return
         others = [name for name in leader.node.status().configuration.voters if name != leader.host.name]
-        if not others:
-            return
-        target = self._dice.choice(others)
+        if others:
+            self._hand_over(leader, self._dice.choice(others))
 
+    def _hand_over(self, leader: Tapped, target: str) -> None:
         def hand_over() -> None:
             leader.node.transfer_leader(target, asyncio.get_running_loop().time())
             leader.stir()
@@ -376,112 +378,6 @@ class Nemesis:
                 await self.world.remove(name)
                 self.witness.counts["members removed"] += 1
         return not current.outgoing
-
-    # ── at the worst moment ──────────────────────────────────────────────────────────────────────────────────
-
-    async def _moment(self, kind: str) -> tuple[str, str]:
-        if self._dice.random() < 0.6:
-            leader = self._leader()
-            if leader:  # there is an election soon
-                await self.world.fault(self._cut((leader,)), lasting=2 * self.plan.election)
-        future = self.witness.moment(kind)
-        done, _ = await asyncio.wait((future,), timeout=3 * self.plan.election)
-        return future.result() if done else ("", "")
-
-    async def ambush_vote(self) -> None:
-        """Who has just voted loses power, and the one it voted for is cut off: does it vote again in that term?"""
-        if self._dice.random() < 0.6:  # requests that dawdle make for rivals in one term
-            late = self.plan.election * self._dice.choice((0.3, 1.0))
-            slow = Delay(kinds=("raft.vote",), seconds=late, distribution="exponential")
-            await self.world.fault(slow, lasting=6 * self.plan.election)
-        voter, candidate = await self._moment("vote")
-        if not voter or voter in self._busy:
-            return
-        with self._hold(voter):
-            await asyncio.sleep(self._dice.choice((0.0, 0.0, 0.0004, 0.002)))
-            await self._down(voter)
-            await asyncio.sleep(self._dice.choice((0.002, 0.02)))
-            if candidate in self.world.hosts() and self._dice.random() < 0.5:
-                lasting = self._dice.uniform(3, 7) * self.plan.election
-                await self.world.fault(self._cut((candidate,)), lasting=lasting)
-            await self._up(voter)
-
-    async def ambush_leader(self) -> None:
-        """A new leader is cut off, or crashes, before or just after its first entry."""
-        leader, _ = await self._moment("leader")
-        if not leader or leader in self._busy:
-            return
-        await asyncio.sleep(self._dice.choice((0.0, 0.0008, 0.0015, 0.004)))
-        if self._dice.random() < 0.5:
-            await self._crash(leader)
-        else:
-            names = [name for name in self.world.hosts() if name != leader]
-            side = (leader, *self._dice.sample(names, self._dice.randint(0, len(names) // 2)))
-            await self._rule(self._cut(side), seconds=self._dice.uniform(1, 5) * self.plan.election)
-
-    async def ambush_append(self) -> None:
-        """Who has just appended loses power before its sync; with luck so does the leader."""
-        follower, _ = await self._moment("append")
-        if not follower or follower in self._busy:
-            return
-        leader = self._leader()
-        await asyncio.sleep(self._dice.choice((0.0, 0.0003, 0.001, 0.002)))
-        names = [follower, leader] if leader and self._dice.random() < 0.7 else [follower]
-        with self._hold(*names):
-            for name in names:
-                await self._down(name)
-            await self._up(follower)
-            if len(names) > 1:
-                await asyncio.sleep(self._while())
-                await self._up(leader)
-
-    async def ambush_commit(self) -> None:
-        """An entry is committed by the barest majority, part of it on slow disks; then all who have it lose power, the
-        slow ones come back, and with those who never had it they are a majority."""
-        leader = self.leader()
-        if leader is None or leader.host.name in self._busy:
-            return
-        name, voters = leader.host.name, leader.node.status().configuration.voters
-        others = [other for other in voters if other != name and other not in self._busy]
-        without = self._dice.sample(others, min(len(voters) // 2, len(others)))
-        having = [other for other in others if other not in without]
-        slow, rest = ([name], having) if self._dice.random() < 0.5 else (having, [name])
-        lasting = 3 * self.plan.election
-        ids = [
-            await self.world.fault(Partition(src=(*having, name), dst=tuple(without)), lasting=lasting),
-            await self.world.fault(DiskFault(src=tuple(slow), way="slow", seconds=lasting), lasting=lasting),
-        ]
-        future = self.witness.moment("commit")
-        done, _ = await asyncio.wait((future,), timeout=self.plan.election / 2)
-        if done and future.result()[0] == name:
-            self.witness.counts["commits ambushed"] += 1
-            with self._hold(*slow, *rest):
-                for victim in (*slow, *rest):
-                    await self._down(victim)
-                for id in ids:
-                    await self.world.heal(id)
-                for victim in slow:
-                    await self._up(victim)
-                await asyncio.sleep(self._dice.uniform(2, 5) * self.plan.election)
-                for victim in rest:
-                    await self._up(victim)
-
-    async def ambush_read(self) -> None:
-        """A leader that has just committed is cut off, with the lesser part of the others, before any other knows it:
-        what does it serve, and what does the next one, whose followers may be slow to write?"""
-        leader = self._leader()
-        if not leader:
-            return
-        future = self.witness.moment("commit")
-        done, _ = await asyncio.wait((future,), timeout=self.plan.election)
-        if not done or future.result()[0] != leader:
-            return
-        others = [name for name in self.world.hosts() if name != leader]
-        side = (leader, *self._dice.sample(others, self._dice.randint(0, max(0, len(others) - 1) // 2)))
-        rules = [self._cut(side)]
-        if self._dice.random() < 0.5:
-            rules.append(DiskFault(src=tuple(n for n in others if n not in side), way="slow", seconds=0.2))
-        await self._rule(*rules, seconds=self._dice.uniform(2, 5) * self.plan.election)
 
     # ── the quota ────────────────────────────────────────────────────────────────────────────────────────────
 

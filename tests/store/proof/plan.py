@@ -38,15 +38,32 @@ MIXED = {
     "ambush_append": 2,
     "ambush_commit": 3,
     "ambush_read": 3,
+    "ambush_rivals": 1,
+    "ambush_overwrite": 1,
+    "ambush_older_term": 1,
+    "ambush_configuration": 1,
+    "ambush_promise": 1,
+    "ambush_transfer": 1,
+    "forgotten_copies": 2,
     "alarm": 1,
     "rest": 2,
 }
 THEMES: Mapping[str, Mapping[str, int]] = {
     "mixed": MIXED,
-    "votes": {"ambush_vote": 8, "ambush_leader": 4, "cut_leader": 3, "crash": 2, "blackout": 2, "noise": 2},
+    "votes": {
+        "ambush_vote": 8,
+        "ambush_rivals": 8,
+        "ambush_leader": 4,
+        "cut_leader": 3,
+        "crash": 2,
+        "blackout": 2,
+        "noise": 2,
+    },
     "logs": {
         "ambush_append": 6,
         "ambush_commit": 6,
+        "ambush_overwrite": 6,
+        "ambush_older_term": 8,
         "ambush_leader": 5,
         "cut_leader": 4,
         "blackout": 3,
@@ -57,6 +74,7 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "member_joins": 6,
         "member_leaves": 3,
         "member_replaced": 6,
+        "ambush_configuration": 6,
         "transfer": 3,
         "cut": 3,
         "cut_leader": 3,
@@ -68,6 +86,8 @@ THEMES: Mapping[str, Mapping[str, int]] = {
     },
     "reads": {
         "ambush_read": 10,
+        "ambush_promise": 8,
+        "ambush_transfer": 6,
         "cut_leader": 6,
         "pause_leader": 5,
         "one_way": 3,
@@ -76,7 +96,16 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "crash": 2,
         "ambush_leader": 3,
     },
-    "network": {"noise": 10, "late_copies": 10, "crash": 3, "one_way": 3, "cut": 3, "pause": 2, "transfer": 1},
+    "network": {
+        "noise": 10,
+        "late_copies": 10,
+        "forgotten_copies": 10,
+        "crash": 3,
+        "one_way": 3,
+        "cut": 3,
+        "pause": 2,
+        "transfer": 1,
+    },
     "disks": {
         "broken_disk": 6,
         "slow_disk": 5,
@@ -127,8 +156,8 @@ def draw(seed: int) -> Plan:
     dice = Random(f"{seed}/plan")
     theme = dice.choice(("mixed", "mixed", *THEMES))
     paces = ((0.05, 0.2), (0.1, 0.3), (0.1, 0.5))
-    heartbeat, election = dice.choice(paces if theme != "reads" else ((0.1, 0.3), (0.1, 0.5), (0.1, 0.8)))
-    clock_error = dice.choice((0.0, 0.05, 0.5, 0.5) if theme != "reads" else (0.05, 0.5, 0.5))
+    heartbeat, election = dice.choice(paces if theme != "reads" else ((0.1, 0.4), (0.1, 0.6), (0.1, 0.8)))
+    clock_error = dice.choice((0.0, 0.05, 0.5, 0.5) if theme != "reads" else (0.05, 0.05, 0.5))
     fast = 1 + clock_error if clock_error else 1.3  # without leases a clock may be as wrong as it likes
     rates = tuple(dice.choice((1.0, 1.0, fast, 1 + (fast - 1) * dice.random())) for _ in range(MACHINES))
     if theme == "reads" and clock_error:  # one slow clock: what its member believes lasts longer than it should

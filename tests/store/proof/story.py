@@ -19,8 +19,8 @@ from cluster.world.scenario import Spec, resolve
 from cluster.world.sim import SimWorld
 from cluster.world.sim.loop import Deadlock, Livelock
 from store.client import StoreClient
+from tests.store.proof.ambushes import Ambushes
 from tests.store.proof.clients import Notebook, Watcher, Worker
-from tests.store.proof.nemesis import Nemesis
 from tests.store.proof.plan import Plan, draw
 from tests.store.proof.verdict import judge
 from tests.store.proof.witness import Tapped, Violation, Witness, tapped
@@ -130,7 +130,7 @@ class Story:
         for name in plan.names:
             await self._start(name, False)
         admin = await self._seat("admin", 0, timeout=2.0)
-        nemesis = Nemesis(self.world, plan, witness, admin)
+        nemesis = Ambushes(self.world, plan, witness, admin)
         nemesis.start = self._start
         workers = [Worker(i, plan, await self._seat(f"client-{i}", i), witness, book) for i in range(plan.clients)]
         watchers = [Watcher(i, plan, await self._seat(f"watcher-{i}", i), witness, book) for i in range(plan.watchers)]
@@ -155,7 +155,7 @@ class Story:
                 task.cancel()
         self._must_have_happened()
 
-    async def _guard(self, nemesis: Nemesis) -> None:
+    async def _guard(self, nemesis: Ambushes) -> None:
         """No member stops of itself, but for a disk that we have broken."""
         while True:
             await asyncio.sleep(0.2)
@@ -167,7 +167,7 @@ class Story:
                 self.witness.counts["members stopped by a disk"] += 1
                 await nemesis.revive(name)
 
-    async def _mend(self, nemesis: Nemesis) -> None:
+    async def _mend(self, nemesis: Ambushes) -> None:
         world = self.world
         await world.heal()
         for name in world.hosts():
@@ -186,13 +186,13 @@ class Story:
         if nemesis.lost:
             self.witness.broken("writable", f"{[*nemesis.lost]} could not be taken in again with another disk")
 
-    async def _introduce(self, nemesis: Nemesis, client: StoreClient) -> None:
+    async def _introduce(self, nemesis: Ambushes, client: StoreClient) -> None:
         """Whoever was away while all that it knew were replaced is told who the members are now."""
         leader = nemesis.leader()
         if leader is not None:
             await client.status(leader.host.name, timeout=0.5)
 
-    async def _writable(self, nemesis: Nemesis, *, alarmed: bool = False) -> int:
+    async def _writable(self, nemesis: Ambushes, *, alarmed: bool = False) -> int:
         """The revision of a write that the healed cluster took."""
         end, admin = self.world.time() + WRITABLE, nemesis.admin
         last = ""
@@ -223,7 +223,7 @@ class Story:
 
         await self._within(lambda: not left(), "lease ends", lambda: f"the keys of leases that are over go: {left()}")
 
-    async def _agree(self, nemesis: Nemesis, final: int) -> None:
+    async def _agree(self, nemesis: Ambushes, final: int) -> None:
         """All that belong to the cluster have applied all, and hold the same."""
         witness = self.witness
 
