@@ -224,18 +224,19 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def run_until_complete(self, future: Any) -> Any:
         main = asyncio.ensure_future(future, loop=self)
-        main.add_done_callback(self._stop)
+
+        def ended(_: Any) -> None:
+            self._stopping = True
+
+        main.add_done_callback(ended)
         try:
             self.run_forever()
         finally:
-            main.remove_done_callback(self._stop)
+            main.remove_done_callback(ended)
         if self._failure is not None and not (main.done() and not main.cancelled() and main.exception()):
             main.cancel()
             raise self._failure
         return main.result()
-
-    def _stop(self, _: Any) -> None:
-        self._stopping = True
 
     def stop(self) -> None:
         self._stopping = True
@@ -333,9 +334,6 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def get_debug(self) -> bool:
         return False
-
-    def set_debug(self, enabled: bool) -> None:
-        raise NotImplementedError
 
     async def shutdown_asyncgens(self) -> None:
         return None
