@@ -65,12 +65,15 @@ def graph(cycle: Any, run: Run, most: int) -> Graph:
     for number, name in enumerate(names):
         angle = 2 * math.pi * number / max(1, count) - math.pi / 2
         x, y = round(50 + 36 * math.cos(angle), 2), round(50 + 36 * math.sin(angle), 2)
-        nodes.append(Node(x, y, f"T{name}" if type(name) is int else str(name), _told(name, run)))
+        # As proofs call them: T1 is the first of the cycle, and so on.
+        nodes.append(Node(x, y, f"T{number + 1}" if type(name) is int else str(name), _told(name, run)))
     edges = []
     for source, target, kind, why in steps:
         a, b = nodes[names.index(source)], nodes[names.index(target)]
         edges.append(_edge(names.index(source), names.index(target), kind, why, a, b))
-    return Graph(nodes, edges, f"a cycle of {count}: each step says that its end came after its beginning")
+    return Graph(
+        nodes, edges, f"a cycle of {count}: each arrow says what must come first, so no order is possible"
+    )
 
 
 def _closed(cycle: Any) -> Iterable[Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.api.meta import key_of
+from cluster.history.containers import spells
 from cluster.history.record import Operation
 from cluster.history.run import Run, Seen
 from cluster.report.embedded import brief as brief_of
@@ -143,26 +144,46 @@ def short(operation: Operation) -> str:
 
 
 def lives(named: Any, run: Run, most: int) -> Lanes:
-    """The lives of the objects that the evidence names, with the versions that it names marked."""
+    """The lives of at most `most` objects that the evidence names, with the versions that it names marked; of a pod
+    also where its containers really ran."""
     marked: dict[tuple[str, str], set[str]] = {}
     for entry in named:
         if isinstance(entry, list | tuple) and len(entry) >= 2:
             marked.setdefault((str(entry[0]), str(entry[1])), set()).add(str(entry[2]) if len(entry) > 2 else "")
-    lives: dict[tuple[str, str], list[Seen]] = {}
+    found: dict[tuple[str, str], list[Seen]] = {}
     eyes = run.events[0].observer if run.events else ""
     for event in run.events:
         place = (event.kind, key_of(event.object))
         if place in marked and event.observer == eyes:
-            lives.setdefault(place, []).append(event)
-    picked = list(lives.items())[:most]
+            found.setdefault(place, []).append(event)
+    picked = list(found.items())[:most]
     if not picked:
         return Lanes(0.0, 1.0, [])
+    containers = _containers({place: events for place, events in picked if place[0] == "Pod"}, run)
     times = [event.time for _, events in picked for event in events]
+    times += [time for _, _, since, until in containers for time in (since, min(until, run.meta.seconds))]
     room = (max(times) - min(times)) * 0.05 or 0.05
     span = _Span(min(times) - room, max(times) + room)
     lanes = [Lane(f"{kind} {key}", _life(events, marked[kind, key], span)) for (kind, key), events in picked]
-    skipped = len(lives) - len(picked)
-    return Lanes(span.since, span.until, lanes, [], "as the API said, version by version", skipped)
+    for name, told, since, until in containers:
+        left, width = span.bar(since, until)
+        words = f"{told}: {since:.3f} s to " + ("the end" if math.isinf(until) else f"{until:.3f} s")
+        lane = next((lane for lane in lanes if lane.name == name), None)
+        if lane is None:
+            lanes.append(lane := Lane(name))
+        lane.bars.append(Bar(left, width, "runs", words, "placed", math.isinf(until)))
+    caption = "as the API said, version by version" + ("; and what ran" if containers else "")
+    return Lanes(span.since, span.until, lanes, [], caption, len(found) - len(picked))
+
+
+def _containers(pods: Mapping[tuple[str, str], Sequence[Seen]], run: Run) -> list[tuple[str, str, float, float]]:
+    """(lane, what it was, from, to) of every container of these pods."""
+    names = {str(e.object["metadata"].get("uid", "")): key for (_, key), events in pods.items() for e in events}
+    return [
+        (f"{names[s.uid].rpartition('/')[2]} on {s.node}", f"container {s.name} of {names[s.uid]}", s.since, s.until)
+        for s in spells(run)
+        if s.uid in names
+    ]
 
 
 def _life(events: Sequence[Seen], marked: set[str], span: _Span) -> list[Bar]:
