@@ -70,7 +70,7 @@ def _span(step: Step, last: float) -> tuple[float, float]:
     elif step.action == "sequence":
         inside = least(step.steps, begins) - begins
     elif step.action == "wait":
-        inside = float(step.args.get("for", 0.0))
+        inside = float(step.args.get("for") or 0.0)
     strikes = max(step.repeat, 1) - 1
     return begins, begins + strikes * step.every + max(inside, step.lasting)
 

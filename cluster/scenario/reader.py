@@ -49,9 +49,11 @@ def entry(text: str, shape: Shape, place: str = "entry") -> Scenario:
     reading = Reading(place)
     part = document.compose(f"[{text}]" if text.lstrip().startswith("{") else "- " + text.replace("\n", "\n  "), place)
     steps = timeline.steps(part, reading)
-    scenario = Scenario(place, place, text, shape=shape, timeline=steps, seconds=0.0, settle=0.0)
+    scenario = Scenario(place, place, text, shape=shape, timeline=steps, seconds=meaning.least(steps), settle=0.0)
     meaning.look_at_timeline(scenario, reading)
-    reading.problems.raise_if_any()
+    if reading.problems.found:  # of a list that the file does not have
+        told = [(str(e.args[0]).removeprefix("[0]").lstrip(".: "), e.remedy) for _, e in reading.problems.found]
+        raise FileError(UsageError(text, place=place, remedy=remedy) for text, remedy in told)
     return scenario
 
 

@@ -78,7 +78,8 @@ def step(entry: Step) -> dict[str, Any]:
 
 def _workload(workload: Workload) -> dict[str, Any]:
     result = _fields(WORKLOAD, {name: getattr(workload, name) for name in WORKLOAD})
-    options = _fields(WORKLOADS[workload.type].options, workload.options)
+    specs = WORKLOADS[workload.type].options
+    options = {name: _WRITERS.get(specs[name].type, _bare)(value) for name, value in workload.options.items()}
     result.pop("options", None)
     return result | ({"options": options} if options else {})
 
