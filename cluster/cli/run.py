@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -203,7 +204,14 @@ async def _own_cluster(scenario: Scenario, seed: int, venue: Venue, place: Path,
     finally:
         with contextlib.suppress(UsageError):
             await world.close()
+        _keep_logs(where, place)
         down(where, wipe=True)
+
+
+def _keep_logs(where: Path, place: Path) -> None:
+    """What its processes printed, beside the run's other files."""
+    with contextlib.suppress(OSError):
+        shutil.copytree(where / "log", place / "log", dirs_exist_ok=True)
 
 
 def _drifts(steps: tuple[Step, ...]) -> bool:

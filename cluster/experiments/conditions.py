@@ -15,7 +15,7 @@ from cluster.api.kinds import lookup
 from cluster.api.meta import condition as condition_of
 from cluster.api.meta import deleting, labels_of, name_of, parse_time
 from cluster.api.selectors import parse_label_selector
-from cluster.errors import StatusError
+from cluster.errors import StatusError, UsageError
 from cluster.experiments.cast import Cast
 from cluster.experiments.observer import LOOK, Observer, leader_of
 from cluster.experiments.rollouts import rolled_out
@@ -85,7 +85,10 @@ class Conditions:
     async def nodes(self, c: Condition) -> Said:
         nodes = list(self.observer.objects("Node"))
         if c.name:
-            named = await self.cast.resolve((parse(c.name),), self.observer.stage.dice("nodes"), "machines")
+            try:
+                named = await self.cast.resolve((parse(c.name),), self.observer.stage.dice("nodes"), "machines")
+            except UsageError:  # nobody is it now
+                return None
             nodes = [node for node in nodes if name_of(node) in named]
         ready = sum(_ready(node) for node in nodes)
         match c.predicate:

@@ -15,6 +15,8 @@ from cluster.world.ruleset import Count
 
 ENDS = ("crash", "exited", "poweroff")
 """Events of a host's end (in the proc world the supervisor's word; a host that kills itself says so too)."""
+SLACK = 0.01
+"""Seconds that a signal may take to be written down, or to be obeyed."""
 UNDELIVERED = ("host is down", "queue is full")
 """Reasons of a drop that tell that the receiver was not there."""
 
@@ -41,7 +43,8 @@ def prove(
             event = ENDS if deed.proves == "ends" else ("pause",)
             struck = _hosts(strike, notes, event)
             if deed.proves == "stops":
-                links += _answers(strike, struck, silent)
+                stopped = {r[2]: r[0] for r in notes if r[4] == "pause" and r[2] in struck and _during(strike, r[0])}
+                links += _answers(strike, stopped, silent)
             proof: Proof = "confirmed" if struck else "nothing to hit"
         elif deed.proves == "boots":
             proof = "confirmed" if _hosts(strike, notes, ("boot",)) else "not confirmed"
@@ -90,10 +93,10 @@ def _missed(strike: Strike, drops: Iterable[Record]) -> list[LinkCount]:
     return [LinkCount(src, dst, hit, 0) for (src, dst), hit in counts.items()]
 
 
-def _answers(strike: Strike, struck: Sequence[str], delivered: Iterable[Record]) -> list[LinkCount]:
+def _answers(strike: Strike, stopped: Mapping[str, float], delivered: Iterable[Record]) -> list[LinkCount]:
     """Of those who stood still: what was delivered to them meanwhile, which should be nothing."""
-    counts = dict.fromkeys(struck, 0)
+    counts = dict.fromkeys(stopped, 0)
     for record in delivered:
-        if record[2] in counts and strike.since + 0.01 < record[0] and _during(strike, record[0] + 0.01):
+        if record[2] in counts and stopped[record[2]] + SLACK < record[0] and _during(strike, record[0] + SLACK):
             counts[record[2]] += 1
     return [LinkCount(host, "standing still", 1, passed) for host, passed in counts.items()]

@@ -20,9 +20,12 @@ ANSWER = 1.0
 
 
 async def collect(stage: Stage) -> dict[str, Any]:
-    """{"store": {member: {"revision", "hash"}}, "keys": {key: value}, "conflicts": [...] of an eventual store}. What
-    could not be had is left out, and "problem" says why."""
-    found: dict[str, Any] = {"store": await _replicas(stage)}
+    """{"store": {member: {"revision", "hash"}}, "unanswered": {member: why}, "keys": {key: value}, "conflicts": [...]},
+    the last of an eventual store. What could not be had is left out, and "problem" says why."""
+    replicas, silent = await _replicas(stage)
+    found: dict[str, Any] = {"store": replicas}
+    if silent:
+        found["unanswered"] = silent
     store = await stage.store()
     try:
         start = PREFIX.encode()
@@ -40,23 +43,27 @@ def _value(data: bytes) -> Any:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else text
 
 
-async def _replicas(stage: Stage) -> dict[str, Any]:
-    """As they are once they agree at one revision; else as they were last seen."""
+async def _replicas(stage: Stage) -> tuple[dict[str, Any], dict[str, str]]:
+    """As they are once they agree at one revision, else as they were last seen; and who did not answer, and why."""
     store = await stage.store()
     loop = asyncio.get_running_loop()
     end = loop.time() + AGREE
-    seen: dict[str, Any] = {}
     while True:
+        seen: dict[str, Any] = {}
+        silent: dict[str, str] = {}
         try:
             revision = 0 if stage.spec.engine == "eventual" else await store.revision(timeout=ANSWER)
-            for member in stage.members:
+        except StatusError as error:
+            silent = dict.fromkeys(stage.members, str(error))
+        for member in () if silent else stage.members:
+            try:
                 at, digest = await store.hash(member, revision, timeout=ANSWER)
                 seen[member] = {"revision": at, "hash": digest}
-        except StatusError:
-            await asyncio.sleep(PAUSE)
+            except StatusError as error:
+                silent[member] = str(error)
         hashes = {row["hash"] for row in seen.values()}
-        if (len(seen) == len(stage.members) and len(hashes) == 1) or loop.time() >= end:
-            return seen
+        if (not silent and len(hashes) == 1) or loop.time() >= end:
+            return seen, silent
         await asyncio.sleep(PAUSE)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from cluster.api.meta import key_of, namespace_of
@@ -114,20 +113,40 @@ def watch_all(
 ) -> list[asyncio.Task[None]]:
     """All that one observer sees of these kinds, into the book (and the cache), until the tasks are cancelled."""
     cache = cache or Cache()
-    tasks = []
-    for kind in kinds:
-        informer = Informer(client, kind, cache=cache)
-        informer.on_change(partial(_saw, book, kind, observer))
-        tasks.append(asyncio.get_running_loop().create_task(informer.run(), name=f"{observer} {kind}"))
-    return tasks
+    informers = [Recording(client, kind, book, observer, cache) for kind in kinds]
+    loop = asyncio.get_running_loop()
+    return [loop.create_task(informer.run(), name=f"{observer} {informer.kind}") for informer in informers]
 
 
-def _saw(book: Book, kind: str, observer: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
-    if new is None:
-        assert old is not None
-        book.saw(kind, "DELETED", old, observer)
-    else:
-        book.saw(kind, "ADDED" if old is None else "MODIFIED", new, observer)
+class Recording(Informer):
+    """One that writes down every event as it came, and what a list tells beyond what was known."""
+
+    def __init__(self, client: Client, kind: str, book: Book, observer: str, cache: Cache) -> None:
+        super().__init__(client, kind, cache=cache)
+        self._book = book
+        self._observer = observer
+        self._listing = False
+        self.on_change(self._listed)
+
+    async def _list(self) -> None:
+        self._listing = True
+        try:
+            await super()._list()
+        finally:
+            self._listing = False
+
+    def _listed(self, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
+        if not self._listing:
+            return
+        if new is not None:
+            self._book.saw(self.kind, "ADDED" if old is None else "MODIFIED", new, self._observer)
+        elif old is not None:
+            self._book.saw(self.kind, "DELETED", old, self._observer)
+
+    def _take(self, type: str, obj: dict[str, Any]) -> None:
+        if type != "BOOKMARK":
+            self._book.saw(self.kind, type, obj, self._observer)
+        super()._take(type, obj)
 
 
 def leader_of(statuses: Mapping[Address, MemberStatus]) -> Address:

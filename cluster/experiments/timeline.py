@@ -175,7 +175,7 @@ class Timeline:
                 step.action,
                 step.name or deed.name,
                 step.place,
-                since,
+                max(since, act.since),
                 None if lasts and not error else self._book.now(),
                 deed.targets,
                 deed.groups,

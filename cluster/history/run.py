@@ -138,5 +138,5 @@ class Run:
     events: tuple[Seen, ...] = ()
     watches: tuple[WatchSeen, ...] = ()
     finals: Mapping[str, Any] = field(default_factory=dict)
-    """What was looked up after healing: "store": {member: {"revision", "hash"}}, "conflicts": what an eventual store
-    says that it lost, "keys": {key: value} as finally read."""
+    """What was looked up after healing: "store": {member: {"revision", "hash"}}, "unanswered": {member: why} of those
+    that said none, "conflicts": what an eventual store says that it lost, "keys": {key: value} as finally read."""

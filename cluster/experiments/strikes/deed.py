@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cluster.errors import UsageError
 from cluster.experiments.cast import Cast, Want
@@ -18,6 +18,7 @@ from cluster.scenario.actions import ACTIONS
 from cluster.scenario.model import Condition, Step, Target
 from cluster.world.faults import Rule
 
+Found = TypeVar("Found")
 Undo = Callable[[], Awaitable[None]]
 Proves = Literal["rules", "ends", "stops", "boots", "done"]
 """Where the evidence is: what its rules hit; that its targets ended, stood still or booted (the journal); that it was
@@ -39,15 +40,21 @@ class Deed:
     undo: Undo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Act:
-    """One strike of one entry of the timeline. `dice` are its own."""
+    """One strike of one entry of the timeline. `dice` are its own. `since`: when it was known whom it is about, on the
+    run's clock: to find out may take a while, and only then does anything happen."""
 
     stage: Stage
     cast: Cast
     observer: Observer
     step: Step
     dice: Random
+    since: float = 0.0
+
+    def known(self, found: Found) -> Found:
+        self.since = self.stage.book.now()
+        return found
 
     def arg(self, name: str) -> Any:
         """As written, or the table's default."""
@@ -55,12 +62,12 @@ class Act:
         return self.step.args.get(name, default)
 
     async def targets(self, want: Want, name: str = "targets") -> tuple[str, ...]:
-        return await self.cast.resolve(_several(self.arg(name)), self.dice, want)
+        return self.known(await self.cast.resolve(_several(self.arg(name)), self.dice, want))
 
     async def some(self, name: str) -> tuple[str, ...]:
         """Hosts or machines as they were named; empty for none given."""
         given = _several(self.arg(name))
-        return await self.cast.resolve(given, self.dice) if given else ()
+        return self.known(await self.cast.resolve(given, self.dice) if given else ())
 
     async def machines(self) -> tuple[str, ...]:
         """All of the cluster."""

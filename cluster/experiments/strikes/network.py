@@ -30,7 +30,7 @@ async def partition(act: Act) -> Deed:
     if shape:
         cut = await _shaped(act, shape)
     else:
-        groups = await act.cast.groups(act.arg("between"), act.dice)
+        groups = act.known(await act.cast.groups(act.arg("between"), act.dice))
         if len(groups) < 2:
             raise act.refuse("one group is no partition", "two or more, or a shape")
         cut = shapes.divide(groups, one_way=act.arg("oneWay"))
@@ -52,7 +52,7 @@ async def _shaped(act: Act, shape: str) -> shapes.Cut:
     if len(of) < 2:
         raise act.refuse(f"{names(of)} alone cannot be divided", "a set of at least two machines")
     if shape == "minority-with-leader":
-        leader = next(iter(await act.cast.leader("store")), "")
+        leader = next(iter(act.known(await act.cast.leader("store"))), "")
         if not leader:
             raise act.refuse("the store has no leader now", "`when: store has a leader`")
         machine = act.cast.machine(leader)

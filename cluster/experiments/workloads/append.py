@@ -17,6 +17,8 @@ from store.client import Compare, Put, RangeResult
 from store.engines import Store
 from store.mvcc.values import Op, Range
 
+PER_KEY = 32
+"""Appends to one key before the next one takes its place."""
 Micro = tuple[str, str, int | None]
 """("r", key, None) or ("append", key, element)."""
 
@@ -31,13 +33,14 @@ async def play(player: Player) -> None:
 
 def _drawn(player: Player) -> tuple[Micro, ...]:
     """A key that has had its appends gives way to a new one, so that lists stay short."""
-    count = player.dice.randint(1, max(1, int(player.option("longest", 4))))
+    count = player.dice.randint(1, max(1, int(player.option("length", 4))))
+    share = float(player.option("appends", 0.5))
     appended: dict[str, int] = player.shared
     steps: list[Micro] = []
     for _ in range(count):
         slot = player.key()
-        key = f"{slot}.{appended.get(slot, 0) // max(1, int(player.option('perKey', 32)))}"
-        if player.dice.random() < 0.5:
+        key = f"{slot}.{appended.get(slot, 0) // PER_KEY}"
+        if player.dice.random() < share:
             appended[slot] = appended.get(slot, 0) + 1
             steps.append(("append", key, player.unique()))
         else:
@@ -81,4 +84,4 @@ async def _lists(store: Store, keys: Sequence[str]) -> tuple[Mapping[str, list[i
     return lists, versions, done.revision
 
 
-APPEND = Kindred(play, "transactions that read lists and append to them", {"longest": 4, "perKey": 32})
+APPEND = Kindred(play, "transactions that read lists and append to them", {"length": 4, "appends": 0.5})

@@ -29,21 +29,17 @@ async def get(player: Player, client: Any, service: str) -> Answer:
     address: tuple[str, int] | None = player.shared.get(service)
     if address is None:
         found = await client.get("Service", service, str(player.option("namespace", "default")))
-        address = (str(found["spec"]["clusterIP"]), _port(found, int(player.option("port", 0))))
+        address = (str(found["spec"]["clusterIP"]), int(found["spec"]["ports"][0]["port"]))
         player.shared[service] = address
     try:
         async with asyncio.timeout(player.workload.timeout):
-            return await _ask(address, "/")
+            return await _ask(address, str(player.option("path", "/")))
     except ConnectionRefusedError as error:
         raise StatusError("ServiceUnavailable", str(error)) from None
     except TimeoutError:
         raise StatusError("Timeout", f"no answer within {player.workload.timeout:g} s") from None
     except (OSError, ValueError, asyncio.IncompleteReadError) as error:
         raise StatusError("StreamBroken", f"{type(error).__name__}: {error}") from None
-
-
-def _port(service: Any, port: int) -> int:
-    return port or int(service["spec"]["ports"][0]["port"])
 
 
 async def _ask(address: tuple[str, int], path: str) -> Answer:
@@ -62,7 +58,7 @@ async def _ask(address: tuple[str, int], path: str) -> Answer:
 HTTP = Kindred(
     play,
     "GETs at a Service's address, through the real proxies",
-    {"service": "nginx", "port": 0, "namespace": "default"},
+    {"service": "nginx", "namespace": "default", "path": "/"},
     needs="cluster",
     worlds=("proc",),
     only_because="a Service's address is served by real sockets, and a simulated proxy keeps only its table",

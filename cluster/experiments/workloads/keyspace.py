@@ -15,12 +15,11 @@ from store.mvcc.values import DeleteResult
 
 async def play(player: Player) -> None:
     store = player.store()
-    writes = float(player.option("writes", 0.6))
-    shares = (max(0.0, 1 - writes), writes / 2, writes / 4, writes / 4)
+    shares = [float(player.option(name, default)) for name, default in OPTIONS.items()]
     while True:
         await player.pace()
         key = player.key()
-        match player.dice.choices(("reads", "writes", "deletes", "swaps"), shares)[0]:
+        match player.dice.choices(list(OPTIONS), shares)[0]:
             case "reads":
                 mode = player.workload.reads
                 await player.perform("read", key, None, partial(read, store, key, mode), mode)
@@ -39,4 +38,5 @@ async def delete(store: Store, key: str) -> Answer:
     return Answer(count > 0, done.revision)
 
 
-KEYSPACE = Kindred(play, "puts, deletes, reads and compare-and-sets, with revisions", {"writes": 0.6})
+OPTIONS = {"reads": 0.4, "writes": 0.3, "deletes": 0.15, "swaps": 0.15}
+KEYSPACE = Kindred(play, "puts, deletes, reads and compare-and-sets, with revisions", OPTIONS)

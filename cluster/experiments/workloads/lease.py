@@ -13,18 +13,16 @@ from cluster.experiments.workloads.player import Answer, Kindred, Player
 from cluster.experiments.workloads.register import name_of
 from store.client import StoreClient
 
-GRANTS = 0.15
-"""Share of operations that grant a lease."""
 KEPT = 64
 """Leases that are looked at: the latest."""
 
 
 async def play(player: Player) -> None:
-    store, ttl = player.raft_store(), max(1, round(float(player.option("ttl", 2.0))))
+    store, ttl = player.raft_store(), int(player.option("seconds", 2))
     known: list[tuple[str, int]] = player.shared.setdefault("leases", [])
     while True:
         await player.pace()
-        if not known or player.dice.random() < GRANTS:
+        if not known or player.dice.random() < float(player.option("grants", 0.15)):
             key = f"{player.name}-{player.unique()}"
             got = await player.perform("grant", key, ttl, partial(grant, store, key, ttl))
             if got is not None:
@@ -68,4 +66,4 @@ async def revoke(store: StoreClient, lease: int) -> Answer:
     return Answer(None)
 
 
-LEASE = Kindred(play, "leases: granted, kept alive, revoked, seen to end", {"ttl": 2.0})
+LEASE = Kindred(play, "leases: granted, kept alive, revoked, seen to end", {"seconds": 2, "grants": 0.15})

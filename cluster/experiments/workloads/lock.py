@@ -17,7 +17,7 @@ from store.client import Compare, Delete, Put, StoreClient
 
 
 async def play(player: Player) -> None:
-    store, ttl = player.raft_store(), max(1, round(float(player.option("ttl", 2.0))))
+    store, ttl = player.raft_store(), int(player.option("seconds", 2))
     while True:
         await player.pace()
         lock, owner = player.key(), f"{player.name}#{player.unique()}"
@@ -34,9 +34,9 @@ async def play(player: Player) -> None:
 async def _hold(player: Player, store: StoreClient, lock: str, owner: str, lease: int) -> None:
     """For a while; then release it, whether it is still ours or not."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + player.dice.uniform(0.2, 1.0) * float(player.option("hold", 0.2))
+    end = loop.time() + player.dice.uniform(0.2, 1.0) * float(player.option("hold", 1.0))
     while loop.time() < end:
-        await asyncio.sleep(min(float(player.option("ttl", 2.0)) / 3, max(0.0, end - loop.time())))
+        await asyncio.sleep(min(float(player.option("seconds", 2)) / 3, max(0.0, end - loop.time())))
         if loop.time() >= end:
             break
         kept = await player.perform("keepalive", lock, owner, partial(keepalive, store, lease))
@@ -80,4 +80,4 @@ async def release(store: StoreClient, lock: str, owner: str) -> Answer:
     return Answer(done.succeeded, done.revision)
 
 
-LOCK = Kindred(play, "locks on leases: acquire, keep alive, release", {"hold": 0.2, "ttl": 2.0})
+LOCK = Kindred(play, "locks on leases: acquire, keep alive, release", {"seconds": 2, "hold": 1.0})

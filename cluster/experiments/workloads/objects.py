@@ -7,22 +7,17 @@ update one of what was read), so that `linearizable` judges the API as well. The
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from cluster.api.meta import annotations_of, key_of, revision_of
 from cluster.client.client import Client
-from cluster.errors import StatusError, UsageError
+from cluster.errors import StatusError
 from cluster.experiments.workloads.player import Answer, Kindred, Player
 from cluster.topology import apiservers
 
-MADE: Mapping[str, Mapping[str, Any]] = {
-    "ConfigMap": {"apiVersion": "v1", "data": {}},
-    "Lease": {"apiVersion": "coordination.k8s.io/v1", "spec": {}},
-}
-"""Kinds that can be made without more than a name, as they are made."""
 VALUE = "experiments/value"
 """The annotation that holds an object's value."""
 PAUSE = 0.1
@@ -38,15 +33,11 @@ class Shelf:
 
 
 async def play(player: Player) -> None:
-    kind, namespace = str(player.option("kind", "ConfigMap")), str(player.option("namespace", "default"))
-    if kind not in MADE:
-        remedy = f"one of {', '.join(MADE)}"
-        raise UsageError(f"objects of kind {kind!r} cannot be made", place=player.workload.place, remedy=remedy)
     observers = int(player.option("observers", 1))
     servers = apiservers(player.stage.spec, player.number)
     if player.number < observers:
         servers = servers[:1]
-    shelf = Shelf(player.stage.api_client(player.rpc, servers, player.workload.timeout), kind, namespace)
+    shelf = Shelf(player.stage.api_client(player.rpc, servers, player.workload.timeout), "ConfigMap", "default")
     if player.number < observers:
         await observe(player, shelf)
     while True:
@@ -83,7 +74,7 @@ async def read(shelf: Shelf, key: str, mode: str, found: list[dict[str, Any]]) -
 
 async def create(shelf: Shelf, key: str, value: int) -> Answer:
     meta = {"name": key, "namespace": shelf.namespace, "annotations": {VALUE: str(value)}}
-    return await _swapped(shelf.client.create({"kind": shelf.kind, **MADE[shelf.kind], "metadata": meta}))
+    return await _swapped(shelf.client.create({"apiVersion": "v1", "kind": shelf.kind, "metadata": meta}))
 
 
 async def update(shelf: Shelf, obj: dict[str, Any], value: int) -> Answer:
@@ -149,5 +140,5 @@ async def _stretch(player: Player, shelf: Shelf, since: int) -> int:
     return at
 
 
-OPTIONS = {"kind": "ConfigMap", "namespace": "default", "observers": 1}
+OPTIONS = {"observers": 1}
 OBJECTS = Kindred(play, "API objects created, updated and deleted; observers", OPTIONS, needs="cluster")

@@ -17,8 +17,7 @@ PREFIX = "/experiments/"
 
 async def play(player: Player) -> None:
     store = player.store()
-    writes, swaps = float(player.option("writes", 0.4)), float(player.option("compareAndSets", 0.2))
-    shares = (max(0.0, 1 - writes - swaps), writes, swaps)
+    shares = [float(player.option(name, default)) for name, default in OPTIONS.items()]
     while True:
         await player.pace()
         key = player.key()
@@ -70,6 +69,5 @@ async def compare_and_set(store: Store, key: str, pair: tuple[int | None, int]) 
     return Answer(done.succeeded, done.revision)
 
 
-REGISTER = Kindred(
-    play, "reads, writes and compare-and-sets of registers; values are unique", {"writes": 0.4, "compareAndSets": 0.2}
-)
+OPTIONS = {"reads": 0.5, "writes": 0.25, "swaps": 0.25}
+REGISTER = Kindred(play, "reads, writes and compare-and-sets of registers; values are unique", OPTIONS)

@@ -1,7 +1,7 @@
 """Watchers of the store's own watch, and writers that give them something to see.
 
-Must not check. The last `watchers` clients watch all keys of the run's workloads that begin with `prefix`, each from
-where its last batch ended; the others write.
+Must not check. The first `writers` clients write; the others watch all keys of the run's workloads, each from where its
+last batch ended.
 """
 
 from __future__ import annotations
@@ -17,24 +17,22 @@ from cluster.history.run import WatchSeen
 from store.client import WatchBatch, prefix_end
 from store.engines import Store
 
-DELETES = 0.2
-"""Share of the writers' operations."""
 PAUSE = 0.05
 """Seconds before a broken watch is opened again."""
 
 
 async def play(player: Player) -> None:
-    if player.number >= player.workload.clients - int(player.option("watchers", 2)):
-        await _watch(player, player.store())
-    else:
+    if player.number < int(player.option("writers", 1)):
         await _write(player, player.store())
+    else:
+        await _watch(player, player.store())
 
 
 async def _write(player: Player, store: Store) -> None:
     while True:
         await player.pace()
         key = player.key()
-        if player.dice.random() < DELETES:
+        if player.dice.random() < float(player.option("deletes", 0.2)):
             await player.perform("delete", key, None, partial(delete, store, key))
         else:
             value = player.unique()
@@ -42,7 +40,7 @@ async def _write(player: Player, store: Store) -> None:
 
 
 async def _watch(player: Player, store: Store) -> None:
-    start = (PREFIX + str(player.option("prefix", ""))).encode()
+    start = PREFIX.encode()
     revision = await _now(store)
     _note(player, revision, "began")
     while True:
@@ -84,4 +82,4 @@ def _value(data: bytes) -> int | str:
     return int(data) if data.isdigit() and len(data) < 16 else data.decode("utf-8", "replace")
 
 
-WATCH = Kindred(play, "watchers of the store, and writers for them", {"watchers": 2, "prefix": ""})
+WATCH = Kindred(play, "watchers of the store, and writers for them", {"writers": 1, "deletes": 0.2})
