@@ -20,7 +20,7 @@ synced the entry, and a restart is the newest snapshot plus the log behind it.
     machine, sessions, state      the replicated state: operations in, answers out; once each; as parts of a snapshot
     wal, records, snapshot        bytes and checksums (pure); segments, snapshotfiles and storage put them on the disk
     codec, waiting                raft's messages; what waits inside a member
-    member, service, upkeep       the component; its rpc face; what it does for itself
+    member, service, upkeep       the component; its rpc face (watches: streams); what it does for itself
     client, roster                everybody else's way to it
     admin, administrator, backup  members, leadership, backups
     engines/                      the seam for other engines, and those

@@ -18,8 +18,7 @@ from store import commands
 from store.commands import UPDATE
 from store.config import Config
 from store.mvcc.rows import PUT
-from store.mvcc.space import compacted_error
-from store.mvcc.watchers import Collected, Watcher, portions
+from store.streams import Streams
 from store.waiting import Operation, Proposal, Read
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 READ_MODES = commands.READ_MODES
 MAX_ANSWER_BYTES = 32 << 20
 """Keys and values of one answer; more must be asked for in pages."""
-MAX_BATCH_BYTES = 8 << 20
-"""Keys and values of one watch batch; what is more goes into the next, split between revisions."""
 
 
 def addressed(body: list[Any], term: int | None) -> bool:
@@ -42,8 +39,7 @@ class Service:
     def __init__(self, rpc: Rpc, config: Config, member: Member) -> None:
         self._config = config
         self._member = member
-        self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
-        self._stream_number = 0
+        self._streams = Streams(member.machine.watchers)
         self._publishing = False
         member.publish = self.publish
         for kind, (code, check) in commands.CODES.items():
@@ -196,27 +192,14 @@ class Service:
     async def watch(self, request: Request, sender: Sender) -> None:
         """Runs until the reader leaves or the watch is cancelled; `publish` sends."""
         asked = commands.watch_of(request.body)
-        machine = self._member.machine
-        self._stream_number += 1
-        number = self._stream_number
-        start = asked.revision or machine.space.revision + 1
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._streams[number] = (sender, done)
-        watcher = Watcher(number, asked.key, asked.end, start, asked.prev, asked.progress)
-        watcher.noput, watcher.nodelete = asked.noput, asked.nodelete
-        machine.watchers.add(watcher)
-        try:
-            self.publish()
-            raise compacted_error(start, await done)
-        finally:
-            machine.watchers.remove(number)
-            del self._streams[number]
+        start = asked.revision or self._member.machine.space.revision + 1
+        await self._streams.serve(asked, start, sender, self.publish)
 
     def publish(self) -> None:
         """Send what watchers are owed; chunk by chunk, with the loop's turns between, to those far behind."""
         behind = False
         for collected in self._member.machine.collect():
-            self._send(collected)
+            self._streams.send(collected)
             behind = collected.behind
         if behind and not self._publishing:
             self._publishing = True
@@ -225,14 +208,3 @@ class Service:
     def _go_on(self) -> None:
         self._publishing = False
         self.publish()
-
-    def _send(self, collected: Collected) -> None:
-        streams = self._streams
-        for numbers, batch in collected.batches:
-            senders = [streams[number][0] for number in numbers]
-            for part in portions(batch, MAX_BATCH_BYTES):
-                Sender.send_all(senders, part)
-        for number, compacted in collected.cancelled:
-            _, done = streams[number]
-            if not done.done():
-                done.set_result(compacted)

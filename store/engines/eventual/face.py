@@ -17,10 +17,9 @@ from cluster.wire import pack
 from store import commands
 from store.commands import CODES
 from store.engines.eventual.config import Config
-from store.mvcc.space import compacted_error
-from store.mvcc.watchers import Collected, Watcher, portions
 from store.requests import answer_of, txn_of
-from store.service import MAX_ANSWER_BYTES, MAX_BATCH_BYTES
+from store.service import MAX_ANSWER_BYTES
+from store.streams import Streams
 
 if TYPE_CHECKING:
     from store.engines.eventual.member import Member
@@ -38,8 +37,7 @@ class Face:
         self._config = config
         self._member = member
         self._loop = asyncio.get_running_loop()
-        self._streams: dict[int, tuple[Sender, asyncio.Future[int]]] = {}
-        self._number = 0
+        self._streams = Streams(member.replica.watchers)
         self._publishing = False
         self._met: dict[tuple[str, int, int, int], None] = {}
         member.publish = self.publish
@@ -167,17 +165,7 @@ class Face:
         asked = commands.watch_of(request.body)
         replica = self._member.replica
         start = await self._member.looked(lambda: asked.revision or replica.space.revision + 1)
-        self._number += 1
-        number = self._number
-        done: asyncio.Future[int] = self._loop.create_future()
-        self._streams[number] = (sender, done)
-        replica.watchers.add(Watcher(number, asked.key, asked.end, start, *asked[3:]))
-        try:
-            self.publish()
-            raise compacted_error(start, await done)
-        finally:
-            replica.watchers.remove(number)
-            del self._streams[number]
+        await self._streams.serve(asked, start, sender, self.publish)
 
     def publish(self) -> None:
         """Send what watchers are owed, once it is durable; chunk by chunk to those far behind."""
@@ -189,17 +177,7 @@ class Face:
         self._publishing = False
         behind = False
         for collected in self._member.replica.collect():
-            self._send(collected)
+            self._streams.send(collected)
             behind = collected.behind
         if behind:
             self._loop.call_soon(self.publish)
-
-    def _send(self, collected: Collected) -> None:
-        for numbers, batch in collected.batches:
-            for part in portions(batch, MAX_BATCH_BYTES):
-                for number in numbers:
-                    if number in self._streams:  # else it left while the batch was on its way to the disk
-                        self._streams[number][0].send(part)
-        for number, compacted in collected.cancelled:
-            if number in self._streams and not self._streams[number][1].done():
-                self._streams[number][1].set_result(compacted)
