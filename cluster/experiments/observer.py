@@ -17,7 +17,7 @@ from cluster.client.client import Client
 from cluster.client.informer import Informer
 from cluster.errors import StatusError
 from cluster.experiments.book import Book
-from cluster.experiments.stage import Stage
+from cluster.experiments.stage import OBSERVER, Stage
 from cluster.world.host import Address
 from cluster.world.scenario import Standing
 from store.client import MemberStatus
@@ -47,6 +47,7 @@ class Observer:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.cache = Cache()
+        self._informers: list[Recording] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: list[asyncio.Future[None]] = []
         stage.book.on_operation.append(self.pulse)
@@ -55,17 +56,36 @@ class Observer:
         """Watch all kinds, in a whole cluster."""
         if not self.stage.whole:
             return
-        self.cache = Cache()
-        self._tasks = watch_all(await self.stage.client(), KINDS, self.stage.book, "observer", self.cache)
+        client = await self.stage.client()
+        self._informers = [Recording(client, kind, self.stage.book, OBSERVER, self.cache) for kind in KINDS]
         for kind in KINDS:
             self.cache.on_change(kind, lambda old, new: self.pulse())
+        self._look()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(informer.run(), name=f"observe {informer.kind}") for informer in self._informers
+        ]
 
     async def end(self) -> None:
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        for task in self._tasks:
+        for task in tasks:
             with suppress(asyncio.CancelledError, StatusError):
                 await task
+
+    async def avoid(self, servers: Sequence[Address]) -> None:
+        """These apiservers are about to misbehave: look through another one, from where we are, if there is one."""
+        client = await self.stage.client()
+        others = [name for name in client.servers.names if name not in servers]
+        if not others or not servers or client.server not in servers:
+            return
+        await self.end()
+        while client.server in servers:
+            client.servers.leave(client.server)
+        self._look()
 
     # ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,16 +126,6 @@ class Observer:
         """`key` is NAME or NAMESPACE/NAME; `namespace` where it does not say ("" for kinds without)."""
         where, _, name = key.rpartition("/")
         return self.cache.get(kind, where or namespace, name)
-
-
-def watch_all(
-    client: Client, kinds: Sequence[str], book: Book, observer: str, cache: Cache | None = None
-) -> list[asyncio.Task[None]]:
-    """All that one observer sees of these kinds, into the book (and the cache), until the tasks are cancelled."""
-    cache = cache or Cache()
-    informers = [Recording(client, kind, book, observer, cache) for kind in kinds]
-    loop = asyncio.get_running_loop()
-    return [loop.create_task(informer.run(), name=f"{observer} {informer.kind}") for informer in informers]
 
 
 class Recording(Informer):

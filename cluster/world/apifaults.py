@@ -84,7 +84,8 @@ class ApiRules:
 
 def _matches(rule: ApiFault, user: str, verb: str, kind: str) -> bool:
     return (
-        (not rule.verbs or any(fnmatchcase(word, p) for p in rule.verbs for word in (verb, VERBS.get(verb, verb))))
+        user not in rule.spares
+        and (not rule.verbs or any(fnmatchcase(word, p) for p in rule.verbs for word in (verb, VERBS.get(verb, verb))))
         and (not rule.kinds or any(fnmatchcase(kind.lower(), p.lower()) for p in rule.kinds))
         and (not rule.users or any(fnmatchcase(user, p) for p in rule.users))
     )

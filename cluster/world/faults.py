@@ -291,10 +291,11 @@ class DiskFault(Rule):
 class ApiFault(Rule):
     """The apiservers `src` (hosts or machines; empty: all) misbehave in one `way`, at each request (or event) with
     `probability`. Touches no message. `kinds`: of objects; `verbs`: get, list, watch, create, update, patch, delete
-    (or the bus's own, such as bind); `users`: hosts that ask; all fnmatch patterns, empty: any. The ways: `slow` (by
-    `seconds`), `overloaded` (TooManyRequests), `error` (`code`; one that leaves it open whether it happened does it
-    half of the time), `stale` (its watch cache stands still, and lists and watches show the past), `missed` (events
-    are left out of its watches)."""
+    (or the bus's own, such as bind); `users`: hosts that ask; all fnmatch patterns, empty: any. `spares`: hosts that
+    are served as ever (what a cache that stands still does not know, it cannot tell them either). The ways: `slow`
+    (by `seconds`), `overloaded` (TooManyRequests), `error` (`code`; one that leaves it open whether it happened does
+    it half of the time), `stale` (its watch cache stands still, and lists and watches show the past), `missed`
+    (events are left out of its watches)."""
 
     TYPE: ClassVar[str] = "api"
     way: str = "slow"
@@ -303,6 +304,7 @@ class ApiFault(Rule):
     code: int = 500
     verbs: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
     WAYS: ClassVar[tuple[str, ...]] = ("slow", "overloaded", "error", "stale", "missed")
     CODES: ClassVar[tuple[int, ...]] = (429, 500, 503, 504)
@@ -346,7 +348,7 @@ def from_data(data: Mapping[str, Any]) -> Rule:
     for key in rest:
         if key not in known:
             raise UsageError(f"fault {kind!r} has no field {key!r}", remedy=f"one of {', '.join(sorted(known))}")
-    for key in ("src", "dst", "kinds", "verbs", "users"):
+    for key in ("src", "dst", "kinds", "verbs", "users", "spares"):
         if key in known:
             rest[key] = tuple(rest.get(key) or ())
     return RULES[kind](**rest)

@@ -81,8 +81,8 @@ class Reader:
 
 
 def latest_peer(records: Iterable[Record], pattern: str) -> str:
-    """Of one boot's records, the latest last: to whom of those whose names match (fnmatch) a request went at last, "" for
-    none. Signs of life of streams count only if there is nothing else."""
+    """Of one boot's records, the latest last: to whom of those whose names match (fnmatch) a request went at last, ""
+    for none. Signs of life of streams count only if there is nothing else."""
     asked = pinged = ""
     for record in records:
         if record[4] == SEND and fnmatchcase(record[6], pattern):

@@ -6,6 +6,7 @@ Must not know an apiserver: a rule tells it what to show (cluster/world/apifault
 from __future__ import annotations
 
 from cluster.errors import UsageError
+from cluster.experiments.stage import OBSERVER
 from cluster.experiments.strikes.deed import Act, Deed, names
 from cluster.world.faults import ApiFault
 
@@ -26,9 +27,11 @@ async def api(act: Act) -> Deed:
             code=act.arg("code"),
             verbs=tuple(act.arg("verbs")),
             users=tuple(act.arg("users")),
+            spares=(OBSERVER,),
         )
     except UsageError as error:
         raise act.refuse(error.args[0], error.remedy) from None
+    await act.observer.avoid(targets)
     rules = await act.install([rule])
     about = [f"{word} {names(act.arg(word))}" for word in ("verbs", "kinds", "users") if act.arg(word)]
     what = f" ({'; '.join(about)})" if about else ""

@@ -93,6 +93,7 @@ def _exit(seated: Seated | None, status: int) -> None:
     """At once, as all exits here are: no `finally` of anybody's runs."""
     if seated is not None:
         seated.journal.flush()
+        seated.network.say_evidence()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

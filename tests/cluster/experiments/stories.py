@@ -43,8 +43,8 @@ def step(action: str, args: Mapping[str, Any] | None = None, **fields: Any) -> S
             read[name] = tuple(tuple(target(text) for text in group) for group in value)
         else:
             read[name] = condition(value) if name == "condition" else value
-    conditions = {name: condition(fields.pop(name)) for name in ("when", "until") if name in fields}
-    return Step(f"story:{action}", action, read, **fields, **conditions)
+    fields |= {name: condition(fields[name]) for name in ("when", "until") if name in fields}
+    return Step(f"story:{action}", action, read, **fields)
 
 
 def story(*steps: Step, shape: Shape = STORE, workload: str = "register", **fields: Any) -> Scenario:

@@ -32,8 +32,7 @@ def asked(body: Callable[[SimWorld, Ask], Coroutine[Any, Any, None]]) -> None:
             task = asyncio.ensure_future(runner.run())
             await eventually(lambda: "timeline" in runner.book.phases, within=60.0)
             observer: Observer = runner._observer
-            bound = lambda: [p for p in observer.objects("Pod") if p["spec"].get("nodeName")]  # noqa: E731
-            await eventually(lambda: len(bound()) == 3, within=60.0)
+            await eventually(lambda: bound(observer) == 3, within=60.0)
             cast = Cast(observer)
 
             async def ask(text: str, want: Want = "any", seed: int = 1) -> tuple[str, ...]:
@@ -44,6 +43,10 @@ def asked(body: Callable[[SimWorld, Ask], Coroutine[Any, Any, None]]) -> None:
             await asyncio.wait((task,))
 
         world.run(play())
+
+
+def bound(observer: Observer) -> int:
+    return len([pod for pod in observer.objects("Pod") if pod["spec"].get("nodeName")])
 
 
 def test_names_kinds_sets_zones_and_machines() -> None:

@@ -29,7 +29,7 @@ def test_rules_that_say_the_same_of_a_link_are_one_line() -> None:
 
 def test_an_end_is_in_the_journal_while_it_lasts_or_it_was_none() -> None:
     deed = Deed("", proves="ends")
-    crash = (1.2, 7, "b", 1, "crash", {})
+    crash: Record = (1.2, 7, "b", 1, "crash", {})
     lost = (1.5, 0, "b", 1, "drop", "raft.append", "a", 3, "host is down")
     given_up = (1.6, 9, "c", 1, "drop", "raft.append", "b", 4, "host is down")
     found = one(deed, (crash, lost, given_up))
@@ -41,7 +41,7 @@ def test_an_end_is_in_the_journal_while_it_lasts_or_it_was_none() -> None:
 
 def test_who_stands_still_is_told_nothing() -> None:
     deed = Deed("", proves="stops")
-    pause = (1.1, 7, "b", 1, "pause", {})
+    pause: Record = (1.1, 7, "b", 1, "pause", {})
     before, during = [(t, 9, "b", 1, "deliver", "x", "a", 1, 5) for t in (1.05, 1.5)]
     assert one(deed, (pause, before)).links == (LinkCount("b", "standing still", 1, 0),)
     assert one(deed, (pause, during)).links == (LinkCount("b", "standing still", 1, 1),)
