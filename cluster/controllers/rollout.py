@@ -43,6 +43,11 @@ def available_of(rs: Object) -> int:
     return int((rs.get("status") or {}).get("availableReplicas") or 0)
 
 
+def staying_of(rs: Object) -> int:
+    """Available pods that it keeps: its status may tell of some that it has just been told to give up."""
+    return min(available_of(rs), replicas_of(rs))
+
+
 def total(sets: Sequence[Object]) -> int:
     """Pods that these sets ask for together."""
     return sum(replicas_of(rs) for rs in sets)
@@ -173,7 +178,7 @@ def old_sizes(deployment: Object, old: Sequence[Object], new: Object | None) -> 
     wanted = replicas_of(deployment)
     minimum = wanted - bounds(deployment)[1]
     new_replicas = 0 if new is None else replicas_of(new)
-    new_available = 0 if new is None else available_of(new)
+    new_available = 0 if new is None else staying_of(new)
     removable = sum(sizes.values()) + new_replicas - minimum - (new_replicas - new_available)
     if removable <= 0:
         return {}
@@ -183,7 +188,7 @@ def old_sizes(deployment: Object, old: Sequence[Object], new: Object | None) -> 
         unhealthy = max(0, min(removable, sizes[name] - available_of(rs)))
         sizes[name] -= unhealthy
         removable -= unhealthy
-    healthy = new_available + sum(available_of(rs) for rs in old) - minimum
+    healthy = new_available + sum(staying_of(rs) for rs in old) - minimum
     for rs in ordered:
         name = meta.name_of(rs)
         shrink = max(0, min(healthy, sizes[name]))

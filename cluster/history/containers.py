@@ -42,11 +42,16 @@ class Spell:
 
 
 def spells(run: Run) -> list[Spell]:
-    """All incarnations, in the order of their starts."""
+    """All incarnations, in the order of their starts. One that ended while its kubelet was down ended nobody knows
+    when: as far as is known it ran until the kubelet went down."""
     found: list[Spell] = []
     live: dict[str, dict[str, Spell]] = {}
-    for time, host, data, event in notes(run, "container", "containers", "orphan-removed"):
+    down: dict[str, float] = {}
+    for time, host, data, event in notes(run, "container", "containers", "orphan-removed", "crash", "exit"):
         here = live.setdefault(host, {})
+        if event in ("crash", "exit"):
+            down[host] = time
+            continue
         node = run.meta.machines.get(host, host)
         if event == "orphan-removed":
             for id in [id for id in here if id.startswith(f"{data['pod']}/")]:
@@ -55,7 +60,7 @@ def spells(run: Run) -> list[Spell]:
         running = data["running"] if event == "containers" else {data["id"]: data.get("ip", "")}
         if event == "containers":
             for id in [id for id in here if id not in running]:
-                here.pop(id).until = time
+                here.pop(id).until = down.get(host, time)
         elif data["state"] == "exited":
             ended = here.pop(data["id"], None)
             if ended is not None:

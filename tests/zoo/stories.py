@@ -160,9 +160,9 @@ _ALL = (
         "Proxies lose touch for a while, and meet apiservers that have forgotten what happened meanwhile.",
         {**CONTROL, "masters": 2, "workers": 2},
         (pods.served, trouble.proxies_cut, trouble.apiservers_crash),
-        (Ask("proxies-follow", {"within": 8.0}),),
-        seconds=10.0,
-        settle=9.0,
+        (Ask("proxies-follow", {"within": 11.0}),),
+        seconds=8.0,
+        settle=13.0,
     ),
     Story(
         "evictions",

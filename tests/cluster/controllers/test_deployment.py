@@ -118,6 +118,15 @@ def test_unhealthy_old_pods_go_first() -> None:
     assert sizes(reconcile(view(owner, good, broken, new), KEY, ctx())) == {meta.name_of(broken): 0}
 
 
+def test_pods_that_a_set_has_just_been_told_to_give_up_count_no_more() -> None:
+    """Its status still tells of them. It was found by the zoo's story "rollouts" (seed 2): two pods of four were left,
+    where three must stay."""
+    owner = deployment(4, image="nginx:3", strategy={"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}})
+    given_up = rs_of(owner, "nginx:1", 0, available=1)
+    old, new = rs_of(owner, "nginx:2", 2, available=2), rs_of(owner, "nginx:3", 3, available=2)
+    assert rollout.old_sizes(owner, [given_up, old], new) == {meta.name_of(old): 1}
+
+
 def test_recreate_waits_for_every_old_pod() -> None:
     owner = deployment(2, strategy={"type": "Recreate"})
     old = rs_of(owner, "nginx:1", 2)
