@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
     "certs": ("certs", "Certificates: check-expiration, renew."),
     "check": ("check", "Judge a history, or a run anew; write a history in another format."),
+    "zoo": ("zoo", "Planted bugs, and the checks that must find them."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),
 }
 

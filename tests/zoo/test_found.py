@@ -1,4 +1,4 @@
-"""Every planted bug is found again by the check that must find it, and the healthy code is clean in the same stories."""
+"""Every planted bug is found again by the check that must find it; the healthy code is clean in the same stories."""
 
 from __future__ import annotations
 
