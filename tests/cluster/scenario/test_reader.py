@@ -79,10 +79,10 @@ def test_every_part_of_a_file() -> None:
         (condition("all nodes are Ready"), condition("store is writable")), 120.0, 90.0
     )
     assert scenario.checks == (
-        CheckSpec("story.yaml:31", "one-leader-per-term"),
-        CheckSpec("story.yaml:32", "linearizable", {"model": "register", "seconds": "5s"}),
+        CheckSpec("story.yaml:32", "one-leader-per-term"),
+        CheckSpec("story.yaml:33", "linearizable", {"model": "register", "seconds": "5s"}),
         CheckSpec(
-            "story.yaml:33", "lock-exclusive", {"keys": ["a"]}, "violated", "locks without fencing are not locks"
+            "story.yaml:34", "lock-exclusive", {"keys": ["a"]}, "violated", "locks without fencing are not locks"
         ),
     )
     assert scenario.text == WHOLE
