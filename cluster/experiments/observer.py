@@ -37,7 +37,7 @@ KINDS = (
     "Event",
 )
 """What is watched for conditions, roles and the Kubernetes promises."""
-STATUS = 0.25
+STATUS = 1.0
 """Seconds that a member of the store has to say how it is."""
 LOOK = 0.05
 """Seconds between two looks at what nobody tells by itself."""
@@ -105,8 +105,11 @@ class Observer:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def statuses(self) -> Mapping[Address, MemberStatus]:
-        """Of the members that answer; all are asked at once."""
-        store, names = await self.stage.store(), self.stage.members
+        """Of the members that answer. All that run are asked at once: no fault comes between them and us, so that who
+        is silent is slow."""
+        store, hosts = await self.stage.store(), await self.census()
+        ours = [name for name in self.stage.members if name in hosts]
+        names = [n for n in ours if hosts[n].state == "running"] if ours else list(self.stage.members)
         answers = await asyncio.gather(*(store.status(m, timeout=STATUS) for m in names), return_exceptions=True)
         found = {}
         for name, answer in zip(names, answers, strict=True):
