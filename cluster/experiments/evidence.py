@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cluster.experiments.strikes.deed import Deed
-from cluster.history.run import LinkCount, Proof, Strike
+from cluster.history.run import LinkCount, Moment, Proof, Strike
 from cluster.world.journal import DELIVER, DROP, Record
 from cluster.world.ruleset import Count
 
@@ -52,6 +52,16 @@ def prove(
             proof = _verdict(links)
         found.append(replace(strike, links=tuple(links), proof=proof))
     return found
+
+
+def unexpected_ends(strikes: Sequence[Strike], records: Iterable[Record]) -> list[Moment]:
+    """Hosts that ended by themselves, though nothing was done to their disks: that must not be."""
+    struck = {name for s in strikes if s.action in ("disk", "loseUnsynced") for name in s.targets}
+    return [
+        Moment(r[0], f"{r[2]} ended by itself: {r[5].get('error') or 'it returned'}", "", "violated")
+        for r in records
+        if r[4] == "exit" and r[2] not in struck
+    ]
 
 
 def _rules(deed: Deed, evidence: Mapping[str, Sequence[Count]]) -> list[LinkCount]:

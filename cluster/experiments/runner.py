@@ -16,7 +16,7 @@ from typing import Any
 from cluster.errors import StatusError, UsageError
 from cluster.experiments import finals, setting
 from cluster.experiments.book import Book, Tell, silent
-from cluster.experiments.evidence import prove
+from cluster.experiments.evidence import prove, unexpected_ends
 from cluster.experiments.observer import Observer
 from cluster.experiments.playing import Players
 from cluster.experiments.stage import SIM, Stage, Venue, cluster_spec
@@ -109,7 +109,7 @@ class Runner:
             await setting.ready(self.stage, self._observer)
             await self._steady_again()
         except (StatusError, TimeoutError) as error:
-            self.book.say(str(error))
+            self.book.moment(f"healed, but {error}")
 
     async def _steady_again(self) -> None:
         loop = asyncio.get_running_loop()
@@ -155,7 +155,7 @@ class Runner:
             self.scenario.text,
             book.recorder.history(),
             tuple(strikes),
-            tuple(book.moments),
+            (*book.moments, *unexpected_ends(strikes, records)),
             records,
             tuple(book.events),
             tuple(book.watches),

@@ -110,6 +110,8 @@ async def mend(stage: Stage) -> None:
     costs, all of it is tried."""
     world = stage.world
     await world.heal()
+    for machine in stage.bent:
+        await world.skew(machine)
     for name, standing in (await world.census()).items():
         try:
             if standing.state == "paused" and stage.before.get(name) != "paused":

@@ -82,6 +82,8 @@ class Stage:
     """World time at which every rule ends by itself, whatever becomes of this process."""
     before: dict[Address, str] = field(default_factory=dict)
     """How the hosts of a cluster that was up already were then."""
+    bent: dict[str, None] = field(default_factory=dict)
+    """Machines whose clocks were touched."""
     workers: dict[str, None] = field(default_factory=dict)
     """Worker machines that there are by now."""
     workers_ever: dict[str, None] = field(default_factory=dict)

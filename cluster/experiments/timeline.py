@@ -168,6 +168,8 @@ class Timeline:
         if action.group in MOMENTS:
             self._book.moment(f"{deed.name}{f': {error}' if error else ''}", step.place, "unknown" if error else "")
             return
+        if error:
+            self._book.moment(f"{step.action} could not be carried out: {error}", step.place, "unknown")
         lasts = deed.undo is not None
         number = self._book.strike(
             Strike(

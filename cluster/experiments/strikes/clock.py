@@ -23,6 +23,8 @@ async def _seen(stage: Stage, machine: str) -> float:
 
 
 def _righted(stage: Stage, machines: Sequence[str]) -> Undo:
+    stage.bent.update(dict.fromkeys(machines))
+
     async def undo() -> None:
         for machine in machines:
             await stage.world.skew(machine)
@@ -50,6 +52,7 @@ async def drift(act: Act) -> Deed:
     if not 0.01 <= rate <= 100:
         raise act.refuse(f"a rate of {rate:g} is not possible", "0.01 to 100; 1.0 is true time")
     machines = await act.targets("machines")
+    righted = _righted(stage, machines)
     census = await stage.world.census()
     hits = []
     for machine in machines:
@@ -59,8 +62,8 @@ async def drift(act: Act) -> Deed:
         hits += [(machine, f"{host} at {rate:g}", 1, 0) for host in there]
 
     async def undo() -> None:
+        await righted()
         for machine in machines:
-            await stage.world.skew(machine)
             await stage.world.drift(machine, 1.0)
 
     name = f"clocks of {names(machines)} at {rate:g} times true time"

@@ -13,7 +13,10 @@ from cluster.api.kinds import KINDS, Kind, lookup
 from cluster.api.meta import name_of, namespace_of
 from cluster.client.client import Client
 from cluster.errors import StatusError, UsageError
+from cluster.experiments.cast import drawn
 from cluster.experiments.strikes.deed import Act, Deed
+from cluster.scenario.model import Target
+from cluster.scenario.target import parse_amount
 
 Object = Mapping[str, Any]
 
@@ -52,8 +55,23 @@ async def delete(act: Act) -> Deed:
         return Deed(f"delete {kind.singular}/{act.arg('name')}")
     if not act.arg("labels"):
         raise act.refuse("delete does not say which", "name, or labels")
+    if act.arg("amount") != "all":
+        return await _delete_some(act, client, kind, where, seconds)
     gone = await client.delete_collection(kind.kind, where, labels=act.arg("labels"), grace=seconds)
     return Deed(f"delete {len(gone)} {kind.plural} with {act.arg('labels')}")
+
+
+async def _delete_some(act: Act, client: Client, kind: Kind, where: str, grace: int | None) -> Deed:
+    """So many of those with the labels, drawn by the entry's own dice."""
+    labels, word = act.arg("labels"), act.arg("amount")
+    there = sorted(name_of(obj) for obj in (await client.list(kind.kind, where, labels=labels))["items"])
+    if not there:
+        return Deed(f"delete 0 {kind.plural} with {labels}")
+    amount, number = parse_amount(word, word)
+    chosen = drawn(there, Target(f"{word} of {kind.plural} with {labels}", (), (), amount, number), act.dice)
+    for name in chosen:
+        await client.delete(kind.kind, name, where, grace=grace)
+    return Deed(f"delete {', '.join(f'{kind.singular}/{name}' for name in chosen)}")
 
 
 def _object(act: Act) -> tuple[Kind, str]:

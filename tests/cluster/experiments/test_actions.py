@@ -236,3 +236,4 @@ def test_a_strike_that_cannot_be_carried_out_says_why_and_the_story_goes_on() ->
     assert "store-9" in run.strikes[0].error
     assert "4 of 3 is not possible" in run.strikes[1].error
     assert run.strikes[2].error == ""
+    assert [m.outcome for m in run.moments if "could not be carried out" in m.text] == ["unknown"] * 2
