@@ -15,7 +15,7 @@ from cluster.api.meta import labels_of, name_of, namespace_of
 from cluster.errors import UsageError
 from cluster.experiments.observer import Observer, leader_of
 from cluster.scenario.model import Atom, Target
-from cluster.scenario.target import LEASES, ROLES, describe
+from cluster.scenario.target import LEASES, ROLES, describe, selector
 from cluster.world.host import Address
 from cluster.world.scenario import Standing
 
@@ -87,7 +87,7 @@ class Cast:
                     found.pop(other)
         if not found:
             raise UsageError(f"{target.text} is nobody now", remedy="a target that is there when the fault strikes")
-        return _some(list(found), target, dice)
+        return drawn(list(found), target, dice)
 
     async def _atom(self, atom: Atom) -> Sequence[str]:
         lookup = LOOKUPS.get(atom.role)
@@ -136,9 +136,8 @@ class Cast:
         return [m for m in workers if zones and zones[int(m.removeprefix("worker-")) % len(zones)] == zone]
 
     async def label(self, pair: str) -> Sequence[str]:
-        key, _, value = pair.partition("=")
-        nodes = self.observer.objects("Node")
-        return [name_of(node) for node in nodes if labels_of(node).get(key) == value]
+        _, wanted = selector(pair)
+        return [name_of(node) for node in self.observer.objects("Node") if wanted.items() <= labels_of(node).items()]
 
     async def leader(self, what: str) -> Sequence[str]:
         if what in LEASES:
@@ -168,8 +167,9 @@ class Cast:
         return [str((found or {}).get("spec", {}).get("nodeName") or "")]
 
     async def nodes_of(self, pair: str) -> Sequence[str]:
-        key, _, value = pair.partition("=")
-        pods = [p for p in self.observer.objects("Pod") if labels_of(p).get(key) == value and namespace_of(p)]
+        where, wanted = selector(pair)
+        found = [p for p in self.observer.objects("Pod") if wanted.items() <= labels_of(p).items()]
+        pods = [pod for pod in found if namespace_of(pod) and where in ("", namespace_of(pod))]
         return list(dict.fromkeys(str(pod.get("spec", {}).get("nodeName") or "") for pod in pods))
 
     async def server_of(self, host: str, pattern: str) -> Sequence[str]:
@@ -179,7 +179,8 @@ class Cast:
         return [await self.stage.world.latest_peer(host, pattern)]
 
 
-def _some(names: list[str], target: Target, dice: Random) -> list[str]:
+def drawn(names: list[str], target: Target, dice: Random) -> list[str]:
+    """As many of them as the target's amount says, in their order. UsageError for more than there are, or nobody."""
     count = len(names)
     match target.amount:
         case "all":
@@ -190,6 +191,8 @@ def _some(names: list[str], target: Target, dice: Random) -> list[str]:
             wanted = int(target.number)
         case "share":
             wanted = max(1, math.floor(target.number * count + 0.5))
+        case "up-to":
+            wanted = dice.randint(1, max(1, math.floor(target.number * count)))
         case "some":
             wanted = dice.randint(1, count)
         case "minority":
@@ -197,7 +200,9 @@ def _some(names: list[str], target: Target, dice: Random) -> list[str]:
         case "majority":
             wanted = count // 2 + 1
         case other:
-            raise UsageError(f"unknown amount {other!r}", remedy="all, one, count, share, some, minority or majority")
+            raise UsageError(
+                f"unknown amount {other!r}", remedy="all, one, count, share, up-to, some, minority or majority"
+            )
     if not 0 < wanted <= count:
         raise UsageError(f"{target.text}: {wanted} of {count} is not possible", remedy=f"there are {', '.join(names)}")
     chosen = set(dice.sample(range(count), wanted))
