@@ -90,47 +90,58 @@ def processes(text: str) -> int:
 
 
 def run(scenario: Scenario, order: Order) -> int:
-    """The campaign, told as it goes on."""
+    """The campaign, told as it goes on. Ctrl-C, whenever it comes, ends it with the summary of what there is."""
     folder = str(files.find(order.file).absolute().parent)
     job = story.job(scenario.text, order.file, folder, order.schedule)
-    twice = sample(order.seeds, order.twice)
-    with _executor(job, order) as (executor, workers):
-        campaign = Campaign(order.seeds, twice, workers)
-        teller = Teller(campaign.tally, order.replay, quiet=order.as_json)
-        campaign.watch, campaign.beat = teller.failure, teller.bar
-        tally = campaign.run(executor)
-        teller.summary()
-        kept = keeping.keep(scenario, tally.failures, Path(order.keep), order) if order.keep else []
-        shrunk, place = None, Path()
-        if order.shrink and not tally.interrupted:
-            shrunk, place = _shrink(scenario, order, tally, executor)
+    campaign = Campaign(order.seeds, sample(order.seeds, order.twice), order.jobs)
+    tally = campaign.tally
+    teller = Teller(tally, order.replay, quiet=order.as_json)
+    campaign.watch, campaign.beat = teller.failure, teller.bar
+    kept: list[str] = []
+    shrunk, place = None, Path()
+    told = False
+    try:
+        with _executor(job, order, tally) as executor:
+            campaign.run(executor)
+            teller.summary()
+            told = True
+            if not tally.interrupted:
+                if order.keep:
+                    kept = keeping.keep(scenario, tally.failures, Path(order.keep), order)
+                if order.shrink:
+                    shrunk, place = _shrink(scenario, order, tally, executor)
+    except KeyboardInterrupt:
+        tally.interrupted = True
+        if not told:
+            teller.summary()
     if order.as_json:
         print(json.dumps({**tally.data(), "kept": kept, "shrunk": _data(shrunk, place)}, indent=1))
     return INTERRUPTED if tally.interrupted else tally.status
 
 
 @contextmanager
-def _executor(job: Job, order: Order) -> Iterator[tuple[Executor, int]]:
-    """Where the runs are made, and how many at a time; nothing is left of it. SIGTERM ends it as Ctrl-C does."""
+def _executor(job: Job, order: Order, tally: Tally) -> Iterator[Executor]:
+    """Where the runs are made; nothing is left of it. SIGTERM ends it as Ctrl-C does."""
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    executor: Executor
-    if order.on:
-        from cluster.campaign.ondask import DaskPool
-
-        dask = DaskPool(job, order.on)
-        executor, workers = dask, dask.size
-    else:
-        workers = min(order.jobs, len(order.seeds)) if not order.shrink else order.jobs
-        executor = Pool(job, workers)
     before = signal.signal(signal.SIGTERM, stop)
+    executor: Executor | None = None
     try:
-        yield executor, workers
+        if order.on:
+            from cluster.campaign.ondask import DaskPool
+
+            executor = dask = DaskPool(job, order.on)
+            tally.workers = dask.size
+        else:
+            tally.workers = order.jobs if order.shrink else min(order.jobs, len(order.seeds))
+            executor = Pool(job, tally.workers)
+        yield executor
     finally:
         signal.signal(signal.SIGTERM, before)
-        executor.close()
+        if executor is not None:
+            executor.close()
 
 
 # ── the smallest one ─────────────────────────────────────────────────────────────────────────────────────────

@@ -27,6 +27,8 @@ AHEAD = 3
 """Chunks for each thread of a worker that are handed to the scheduler at a time."""
 CONNECT = 10
 """Seconds to reach the scheduler."""
+FETCH = 1.0
+"""Seconds for a result to come over; then others are looked at first."""
 SCHEME = "dask://"
 
 _one = threading.Lock()
@@ -172,18 +174,24 @@ class DaskPool:
         future.add_done_callback(self._ready.put)
 
     def _finished(self, future: Any) -> list[Event]:
-        chunk = self._flying.pop(future, None)
+        chunk = self._flying.get(future)
         if chunk is None:
             return []
+        done: list[Done] = []
+        failure: Exception | None = None
         try:
-            done: list[Done] = future.result()
+            done = future.result(timeout=FETCH)
         except UsageError:
             raise
+        except TimeoutError:
+            # Its worker was lost with the result: the chunk is being done anew.
+            future.add_done_callback(self._ready.put)
+            return []
         except Exception as error:  # whatever Dask has to say: its workers were lost, or the chunk with them
-            return self._failed(chunk, error)
-        finally:
-            future.release()
-        return [*done]
+            failure = error
+        del self._flying[future]
+        future.release()
+        return [*done] if failure is None else self._failed(chunk, failure)
 
     def _failed(self, chunk: list[Task], error: Exception) -> list[Event]:
         if len(chunk) > 1:
