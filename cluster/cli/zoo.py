@@ -129,7 +129,7 @@ def _hunt(found: Zoo, bugs: Sequence[Any], seeds: range, how: tuple[int, str]) -
             _progress("")
             print(_sentence(bug, result), flush=True)
             if len(bugs) == 1:
-                _proof(result)
+                _proof(bug, result)
     places = sorted({(bug.story, results[bug.name].seed) for bug in bugs if _caught(results[bug.name])})
     wrong = _healthy(places, jobs)
     missed = [bug.name for bug in bugs if not _caught(results[bug.name])]
@@ -162,9 +162,11 @@ def _sentence(bug: Any, result: Any) -> str:
     return f"{bug.name}: NOT FOUND by {bug.check} in {result.seeds} seeds{others}"
 
 
-def _proof(result: Any) -> None:
+def _proof(bug: Any, result: Any) -> None:
     for sentence in list(getattr(result, "because", ()))[1:TOLD]:
         print(f"  {sentence}")
+    if _caught(result):
+        print(f"replay: {_replay(bug, result.seed)}")
 
 
 def _data(bug: Any, result: Any) -> dict[str, Any]:

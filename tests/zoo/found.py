@@ -73,6 +73,7 @@ FOUND: Mapping[str, int] = {
     "status-not-written-again": 0,
     "endpoints-never-leave": 0,
     "unready-endpoints-served": 0,
+    "relist-not-told": 1,
 }
 """Bug to seed: the first one, counted from 0."""
 

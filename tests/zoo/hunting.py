@@ -91,7 +91,8 @@ def _hunt_store(bug: Bug, seeds: Iterable[int]) -> Catch | Escape:
                 play(seed)
             except Violation as violation:
                 if violation.check == bug.check:
-                    return Catch(bug.name, bug.check, seed, count, crashes, str(violation))
+                    message = str(violation).removeprefix(f"{bug.check}: ")
+                    return Catch(bug.name, bug.check, seed, count, crashes, message, (message,))
                 others.setdefault(violation.check, str(violation))
             except Exception as error:
                 crashes += 1

@@ -1,9 +1,11 @@
-"""Planted bugs of the proxy. Must not contain correct code."""
+"""Planted bugs of the proxy, and of how it hears of Services. Must not contain correct code."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from cluster.client.cache import Cache
 from nodes.proxy import table
 from nodes.proxy.table import Changes, Table
 from tests.store.raft.bugs import Patch
@@ -48,3 +50,24 @@ def unready_endpoints_served(patch: Patch) -> None:
         return right({**entry, "conditions": {}}, port)
 
     patch.setattr(table, "_states", states)
+
+
+@planted(
+    "relist-not-told",
+    "what a fresh list shows to have changed is told like an event",
+    "Kubernetes: client-go, DeltaFIFO.Replace (Sieve: unobserved states)",
+    story="lists",
+    check="proxies-follow",
+)
+def relist_not_told(patch: Patch) -> None:
+    right = Cache.replace
+
+    def replace(cache: Cache, kind: str, objects: Iterable[Object], revision: int) -> None:
+        shelf = cache._shelves[kind]
+        told = shelf.callbacks
+        if shelf.objects:
+            shelf.callbacks = []
+        right(cache, kind, objects, revision)
+        shelf.callbacks = told
+
+    patch.setattr(Cache, "replace", replace)
