@@ -147,3 +147,42 @@ def test_reordering_holds_some_back() -> None:
     drawn = [made.verdict(AB, "x", 1, 0.0, dice).deliveries[0] for _ in range(200)]
     assert 50 < sum(d > 0 for d in drawn) < 150
     assert max(drawn) <= 1.0
+
+
+def test_correlated_draws_follow_the_one_before() -> None:
+    """As netem: with correlation 1 nothing changes after the first draw; with less, runs are longer than by chance."""
+    stuck = rules(Loss(probability=0.5, correlation=1.0))
+    dice = Random(3)
+    assert len({stuck.verdict(AB, "x", 1, 0.0, dice).deliveries for _ in range(50)}) == 1
+    changes = []
+    for correlation in (0.0, 0.6):
+        made, drawn = rules(Loss(probability=0.5, correlation=correlation)), Random(4)
+        lost = [not made.verdict(AB, "x", 1, 0.0, drawn).deliveries for _ in range(2000)]
+        changes.append(sum(a != b for a, b in zip(lost, lost[1:], strict=False)))
+    assert changes[1] < 0.8 * changes[0]
+
+
+def test_each_link_has_a_memory_of_its_own_that_other_rules_do_not_disturb() -> None:
+    made = rules(from_data({"type": "drop-nth", "n": 3, "id": "third"}))
+    assert deliveries(made) == deliveries(made) == (0.0,)
+    made.install(from_data({"type": "loss", "probability": 0.0, "id": "other"}))
+    assert deliveries(made, BA) == (0.0,)
+    assert deliveries(made) == ()
+    assert made.counts()["third"] == [("store-0", "store-1", 1, 2), ("store-1", "store-0", 0, 1)]
+
+
+def test_a_sender_is_killed_once_after_its_n_th_message_to_whomever() -> None:
+    made = rules(from_data({"type": "kill-after", "src": ["store-0"], "kinds": ["raft.*"], "n": 2, "id": "k"}))
+    other = Link("store-0", "m0", "store-2", "m2")
+    kills = [
+        made.verdict(link, kind, 1, 0.0, Random(1)).kill
+        for link, kind in (
+            (AB, "raft.append"),
+            (AB, "store.txn"),
+            (BA, "raft.append"),
+            (other, "raft.vote"),
+            (AB, "raft.x"),
+        )
+    ]
+    assert kills == ["", "", "", "k", ""]
+    assert made.counts()["k"] == [("store-0", "", 1, 2)]
