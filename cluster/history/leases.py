@@ -25,14 +25,7 @@ def one_holder_per_lease(run: Run, options: Options) -> Finding:
     """Kubernetes, client-go's leader election: one at a time acts. `slack`: what a leader has sent in its time may be
     carried out a little later."""
     tally = Tally("one-holder-per-lease")
-    held: dict[str, list[tuple[float, str]]] = {}
-    for event in observed(run, "Lease"):
-        meta, spec = event.object["metadata"], event.object.get("spec") or {}
-        if meta.get("namespace") == "kube-system":
-            holders = held.setdefault(meta["name"], [])
-            who = "" if event.type == "DELETED" else str(spec.get("holderIdentity") or "")
-            if not holders or holders[-1][1] != who:
-                holders.append((event.time, who))
+    held = _tenures(run)
     for now, server, data, _ in notes(run, "write"):
         host = str((data.get("message") or ("",))[0])
         lease = LEASES.get(host.rpartition("-")[0])
@@ -45,6 +38,32 @@ def one_holder_per_lease(run: Run, options: Options) -> Finding:
             continue
         tally.wrong(_sentence(host, server, now, data, lease) + f", which {holder} has held since {since:.3f} s")
     return tally.finding("writes by those who must lead")
+
+
+def _tenures(run: Run) -> dict[str, list[tuple[float, str]]]:
+    """Lease of kube-system: (since when, who) in order. Whoever writes a Lease holds it then: an apiserver's note of
+    that is on time, while the observer may hear of it seconds later, from another apiserver. What was not noted counts
+    from when it was seen."""
+    changes: dict[str, dict[int, tuple[float, str]]] = {}
+    for now, _, data, _ in notes(run, "write"):
+        namespace, _, name = str(data["key"]).partition("/")
+        host = str((data.get("message") or ("",))[0])
+        if data["kind"] == "Lease" and namespace == "kube-system" and LEASES.get(host.rpartition("-")[0]) == name:
+            changes.setdefault(name, {})[int(data["revision"])] = (now, host)
+    for event in observed(run, "Lease"):
+        meta, spec = event.object["metadata"], event.object.get("spec") or {}
+        if meta.get("namespace") == "kube-system":
+            who = "" if event.type == "DELETED" else str(spec.get("holderIdentity") or "")
+            revision = int(meta.get("resourceVersion") or 0)
+            known = changes.setdefault(meta["name"], {})
+            known[revision] = (known.get(revision, (event.time, ""))[0], who)
+    held: dict[str, list[tuple[float, str]]] = {}
+    for name, known in changes.items():
+        for entry in (known[revision] for revision in sorted(known)):
+            holders = held.setdefault(name, [])
+            if not holders or holders[-1][1] != entry[1]:
+                holders.append(entry)
+    return held
 
 
 def _holder(holders: list[tuple[float, str]], now: float) -> tuple[float, str]:
