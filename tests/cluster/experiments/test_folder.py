@@ -17,11 +17,18 @@ from tests.cluster.experiments.stories import step, story, told
 ASKED = (Ask("linearizable"), Ask("one-leader-per-term"))
 
 
+STORY = story(
+    step("kill", {"targets": "leader:store"}, lasting=1.0),
+    step("partition", {"shape": "halves"}, lasting=1.0),
+    workload="watch",
+    seconds=3.0,
+    text="capstan: 1\n",
+)
+
+
 @pytest.fixture(scope="module")
 def run() -> Run:
-    kill = step("kill", {"targets": "leader:store"}, lasting=1.0)
-    cut = step("partition", {"shape": "halves"}, lasting=1.0)
-    return told(story(kill, cut, workload="watch", seconds=3.0, text="capstan: 1\n"))
+    return told(STORY)
 
 
 def test_it_is_loaded_as_it_was(run: Run, tmp_path: Path) -> None:
@@ -99,6 +106,7 @@ def test_documents_are_made_of_it(run: Run, tmp_path: Path) -> None:
     verdict = judge(run, ASKED)
     folder.write(run, verdict, tmp_path)
     documents.write(run, verdict, tmp_path)
+    assert json.loads((tmp_path / documents.TOOLKIT).read_text())["status"] == "completed"
     assert "<testsuite" in (tmp_path / documents.JUNIT).read_text()
     assert (tmp_path / documents.REPORT).read_text().lstrip().lower().startswith("<!doctype html")
     assert json.loads((tmp_path / folder.SUMMARY).read_text())["counts"]["operations"] == len(run.operations)
