@@ -242,6 +242,21 @@ class Ambushes(Nemesis):
         self.world.platter(name).crash(lose_all=True)
         await self.world.crash(name)
 
+    async def ambush_late_append(self) -> None:
+        """What a leader sent before it was cut off arrives when the next one has committed other entries there."""
+        old, follower, next = await self._three()
+        if not old:
+            return
+        timeout = self.plan.election
+        with self._hold(old, follower, next):
+            dawdle = Delay(src=(old,), dst=(follower,), kinds=("raft.append",), seconds=4 * timeout)
+            slow = await self.world.fault(dawdle)
+            await self._isolate(next, old, lasting=6 * timeout)
+            await asyncio.gather(self._write(0), asyncio.sleep(0.02))
+            await self.world.heal(slow)
+            await self._isolate(old, follower, lasting=3 * timeout)
+            await asyncio.sleep(5 * timeout)
+
     async def ambush_older_term(self) -> None:
         """Figure 3.7 of the thesis: an entry of an earlier term comes to a majority under a later leader, who is cut
         off before anything of its own term does; then somebody takes over who has never had it."""

@@ -64,6 +64,7 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "ambush_commit": 6,
         "ambush_overwrite": 6,
         "ambush_older_term": 8,
+        "ambush_late_append": 5,
         "ambush_leader": 5,
         "cut_leader": 4,
         "blackout": 3,
