@@ -14,6 +14,31 @@ from cluster.history.record import Operation
 State = Hashable
 
 
+class Nothing:
+    """No state: of an operation that does not see or make a known one."""
+
+
+NOTHING = Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the search may rely on to be quick; one entry for each operation, in their order. `sees`: the only state in
+    which it may happen with its answer. `makes`: the state that it leaves, if it changes anything. Both `NOTHING` where
+    that depends. `idle`: of unknown outcome, and nobody can have met what it makes: it may only ever be needed in a
+    state of `shaken`, to hide it."""
+
+    sees: Sequence[State | Nothing]
+    makes: Sequence[State | Nothing]
+    idle: Sequence[bool]
+    shaken: frozenset[State] = frozenset()
+
+
+def no_hints(operations: Sequence[Operation]) -> Hints:
+    nothing = [NOTHING] * len(operations)
+    return Hints(nothing, nothing, [False] * len(operations))
+
+
 class Model(Protocol):
     """A sequential specification of one key. States are hashable values; `step` never changes its arguments."""
 
@@ -29,8 +54,8 @@ class Model(Protocol):
         """If this answered operation may happen in a state and leaves it as it is, may it then as well happen there as
         at any later place? So for whatever only looks; not for a write, which may be of the value that is there."""
 
-    def relevant(self, operations: Sequence[Operation]) -> list[int]:
-        """Indexes of those that can matter: leaving the others out changes no verdict. All of them is always right."""
+    def hints(self, operations: Sequence[Operation]) -> Hints:
+        """What is known of these operations beyond `step`; `no_hints` is always right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +92,33 @@ class CasRegister:
     def passive(self, operation: Operation) -> bool:
         return operation.kind in ("read", "cas") or operation.result is False
 
-    def relevant(self, operations: Sequence[Operation]) -> list[int]:
-        """Without writes of unknown outcome whose value nobody can have met.
-
-        Such a write only hides a value, so an order with it stays legal without it: what followed it until the
-        next write can have been no read and no swap. A compare-and-set that certainly found another value, and a
-        delete that found one, are exceptions (the hidden value may be the one it met), so then all stay."""
+    def hints(self, operations: Sequence[Operation]) -> Hints:
+        """A write of unknown outcome whose value nobody can have met only hides a value: an order with it stays legal
+        without it: what followed it until the next write can have been no read and no swap. A compare-and-set that
+        certainly found another value, and a delete that found one, are exceptions: the hidden value may be the one
+        that they did not find."""
         answered = [o for o in operations if o.outcome == "ok"]
-        if any((o.kind, o.result) in (("cas", False), ("delete", True)) for o in answered):
-            return list(range(len(operations)))
         met = {o.result for o in answered if o.kind == "read"} | {o.value[0] for o in operations if o.kind == "cas"}
         if any(o.kind == "delete" and o.result is False for o in answered):
             met.add(None)
-        return [i for i, o in enumerate(operations) if not _unseen(o, met)]
+        shaken = {o.value[0] for o in answered if o.kind == "cas" and o.result is False}
+        if any(o.kind == "delete" and o.result is True for o in answered):
+            shaken.add(None)
+        sees, makes = zip(*map(_sees_and_makes, operations), strict=True) if operations else ((), ())
+        return Hints(sees, makes, [_unseen(o, met) for o in operations], frozenset(shaken))
+
+
+def _sees_and_makes(o: Operation) -> tuple[State | Nothing, State | Nothing]:
+    answered = o.outcome == "ok"
+    if o.kind == "read":
+        return (o.result if answered else NOTHING), NOTHING
+    if o.kind == "write":
+        return NOTHING, o.value
+    if o.kind == "delete":
+        return (None if answered and o.result is False else NOTHING), None
+    if answered and o.result is False:
+        return NOTHING, NOTHING
+    return (o.value[0] if answered else NOTHING), o.value[1]
 
 
 def _unseen(operation: Operation, met: set[Any]) -> bool:
@@ -148,5 +187,5 @@ class RevisionedKey:
     def passive(self, operation: Operation) -> bool:
         return operation.kind != "write"
 
-    def relevant(self, operations: Sequence[Operation]) -> list[int]:
-        return list(range(len(operations)))
+    def hints(self, operations: Sequence[Operation]) -> Hints:
+        return no_hints(operations)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.history.models import State
+from cluster.history.models import Hints, State, no_hints
 from cluster.history.record import Operation
 
 
@@ -71,8 +71,8 @@ class Lock:
     def passive(self, operation: Operation) -> bool:
         return operation.result is False
 
-    def relevant(self, operations: Sequence[Operation]) -> list[int]:
-        return list(range(len(operations)))
+    def hints(self, operations: Sequence[Operation]) -> Hints:
+        return no_hints(operations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class Lease:
     def passive(self, operation: Operation) -> bool:
         return operation.kind == "read" or operation.result is False
 
-    def relevant(self, operations: Sequence[Operation]) -> list[int]:
-        return list(range(len(operations)))
+    def hints(self, operations: Sequence[Operation]) -> Hints:
+        return no_hints(operations)
 
 
 def _may_have_lapsed(state: State, operation: Operation) -> bool:

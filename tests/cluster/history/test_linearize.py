@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.check import registers
 from cluster.history.jepsen import from_log
 from cluster.history.linearize import Budget, check
 from cluster.history.models import CasRegister, Model, Register, RevisionedKey
@@ -201,6 +203,18 @@ def simulated(rng: Random, count: int, clients: int, lie: bool) -> list[Operatio
 def test_long_histories_of_an_atomic_register_are_judged_within_the_budget(dice: int, lie: bool) -> None:
     verdict = check(simulated(Random(dice), 150, 5, lie))
     assert verdict.outcome == ("illegal" if lie else "ok")
+
+
+@pytest.mark.parametrize("dice", range(3))
+def test_many_clients_on_one_register_of_unique_values_take_few_steps(dice: int) -> None:
+    """Twenty at a time: without looking at who still has to see a value, the search would not end."""
+    history = registers(dice, 2000, 20, 1)
+    verdict = check(history, budget=Budget(steps=40_000))
+    assert verdict.outcome == "ok"
+    number = next(n for n in range(1500, 2000) if history[n].kind == "read")
+    older = next(o.value for o in history if o.kind == "write" and o.outcome == "ok")
+    lied = [*history[:number], replace(history[number], result=older), *history[number + 1 :]]
+    assert check(lied, budget=Budget(steps=40_000)).outcome == "illegal"
 
 
 LOG = """\
