@@ -125,7 +125,7 @@ class Carrier:
         try:
             match action:
                 case Create():
-                    self._cache.written(await self._client.create(action.obj))
+                    self._cache.written(await self._create(action.obj))
                 case Update():
                     obj = _chained(action.obj, action.obj["kind"], meta.key_of(action.obj), chain)
                     answer = await self._client.update(obj, subresource=action.subresource)
@@ -140,6 +140,22 @@ class Carrier:
                     await self._delete(action)
         except StatusError as error:
             raise Stopped(_failure(action, error), error) from error
+
+    async def _create(self, obj: Object) -> Object:
+        """The object as it is stored. An error that leaves it open whether it was made is answered by looking: whoever
+        made another instead, under another name, would have one too many."""
+        try:
+            return await self._client.create(obj)
+        except StatusError as error:
+            if error.definite:
+                raise
+            try:
+                found = await self._client.get(obj["kind"], meta.name_of(obj), meta.namespace_of(obj))
+            except StatusError:
+                raise error from None
+            if meta.controller_of(found) != meta.controller_of(obj):
+                raise
+            return found
 
     def _took(self, sent: Object, answer: Object, chain: dict[tuple[str, str], tuple[str, str]]) -> None:
         self._cache.written(answer)

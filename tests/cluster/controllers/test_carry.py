@@ -66,6 +66,27 @@ def test_a_refusal_stops_after_its_batch() -> None:
     assert bench.server.events == []
 
 
+def owned(name: str, uid: str) -> Object:
+    made = pod(name)
+    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": True}
+    made["metadata"]["ownerReferences"] = [reference]
+    return made
+
+
+@pytest.mark.parametrize("reason", ["InternalError", "Timeout"])
+def test_a_create_that_may_have_happened_is_looked_for_before_another_is_made(reason: str) -> None:
+    """The story api-errors: a ReplicaSet of 5 had 6 pods, because a create that was answered 500 had been done."""
+    bench = Bench()
+    bench.server.broken = [StatusError(reason, "who knows")]
+    assert bench.carry(Create(owned("a", "mine"))) is None, "it is there"
+    assert [o["metadata"]["name"] for o in bench.cache.list("Pod")] == ["a"]
+    bench.server.broken = [StatusError("Forbidden", "no")]
+    stopped = bench.carry(Create(owned("b", "mine")))
+    assert stopped is not None
+    assert stopped.error is not None
+    assert stopped.error.reason == "Forbidden", "what certainly did not happen is not looked for"
+
+
 def test_answers_are_in_the_cache_at_once() -> None:
     bench = Bench(pod("old"))
     assert bench.carry(Create(pod("new")), Delete("Pod", "default", "old", uid="pod-old")) is None
@@ -152,9 +173,9 @@ def test_purging_goes_on_only_when_nothing_was_there() -> None:
 
 @pytest.mark.parametrize("definite", [True, False])
 def test_whether_it_happened_is_handed_on(definite: bool) -> None:
-    bench = Bench()
+    bench = Bench(pod("p"))
     bench.server.broken = [StatusError("Timeout", "no answer", definite=definite)]
-    stopped = bench.carry(Create(pod("p")))
+    stopped = bench.carry(Delete("Pod", "default", "p"))
     assert stopped is not None
     assert stopped.error is not None
     assert stopped.error.definite is definite
