@@ -1,8 +1,9 @@
 """Tasks over a Dask cluster that is there already: how a campaign outgrows a machine.
 
 Must not start a cluster. Needs the optional extra `capstan[dask]` here, and the same capstan on every worker. A chunk
-whose worker is lost goes to another one; one that takes worker after worker with it is taken apart, until the seed that
-does it is named. Every seed has exactly one result.
+whose worker is lost goes to another one. What was given to worker after worker that died is suspected: it is run again,
+each seed alone, and only what loses its workers then is named (Dask blames whatever a dead worker had still to do).
+Every seed has exactly one result.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,9 @@ class DaskPool:
         self._version = source()
         self._waiting: deque[list[Task]] = deque()
         self._flying: dict[Any, list[Task]] = {}
+        self._suspects: deque[Task] = deque()
+        self._alone = False
+        """Is the one task that is under way a suspect?"""
         self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         try:
             self._check(where)
@@ -153,15 +156,21 @@ class DaskPool:
 
     def close(self) -> None:
         self._waiting.clear()
+        self._suspects.clear()
         flying, self._flying = list(self._flying), {}
         if flying:
             self._client.cancel(flying, force=True)
         self._client.close()
 
     def _submit(self) -> None:
+        if self._alone and self._flying:
+            return
         while self._waiting and len(self._flying) < AHEAD * self.size:
             chunk = self._waiting.popleft()
             self._send(chunk, self._others(chunk[0].first) if chunk[0].again else None)
+        self._alone = not self._flying and bool(self._suspects)
+        if self._alone:
+            self._send([self._suspects.popleft()], None)
 
     def _others(self, first: str) -> list[str] | None:
         """Who may run a seed again: everybody but who ran it first; None if nobody else is there."""
@@ -194,8 +203,8 @@ class DaskPool:
         return [*done] if failure is None else self._failed(chunk, failure)
 
     def _failed(self, chunk: list[Task], error: Exception) -> list[Event]:
-        if len(chunk) > 1:
-            self._waiting.extendleft([task] for task in reversed(chunk))
+        if not self._alone:
+            self._suspects.extend(chunk)
             return []
         why = f"was lost with it again and again: {type(error).__name__}: {str(error).splitlines()[0]}"
-        return [Lost(replace(chunk[0]), "every worker that was given it", why)]
+        return [Lost(chunk[0], "every worker that was given it", why)]

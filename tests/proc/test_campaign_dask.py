@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.campaign import ondask
 from cluster.campaign.campaign import Campaign
 from cluster.campaign.crew import ROOT
 from cluster.campaign.job import Done
@@ -45,12 +46,12 @@ class Cluster:
         self.where = f"dask://127.0.0.1:{self.port}"
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, module: str, *words: str, path: str = str(ROOT)) -> subprocess.Popen[bytes]:
+    def start(self, module: str, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"dask-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"],
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=log,
             )
@@ -60,16 +61,17 @@ class Cluster:
     def scheduler(self) -> None:
         self.start("dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
 
-    def worker(self, path: str = str(ROOT)) -> subprocess.Popen[bytes]:
+    def worker(self) -> subprocess.Popen[bytes]:
         words = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder))
-        return self.start("dask_worker", f"tcp://127.0.0.1:{self.port}", *words, path=path)
+        return self.start("dask_worker", f"tcp://127.0.0.1:{self.port}", *words)
 
     def wait(self, workers: int) -> None:
         """Until so many workers are there."""
         from distributed import Client
 
         client = Client(f"tcp://127.0.0.1:{self.port}", timeout=60, set_as_default=False)  # type: ignore[no-untyped-call]
-        client.wait_for_workers(workers, timeout=120)
+        if workers:
+            client.wait_for_workers(workers, timeout=120)
         client.close()  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
@@ -86,7 +88,7 @@ def dask(folder: Path, workers: int) -> Iterator[Cluster]:
         cluster.scheduler()
         for _ in range(workers):
             cluster.worker()
-        cluster.wait(max(workers, 0))
+        cluster.wait(workers)
         yield cluster
     finally:
         cluster.end()
@@ -140,15 +142,16 @@ def revive(cluster: Cluster) -> None:
         cluster.worker()
 
 
-def test_a_worker_without_this_capstan_is_named(tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    (other / "cluster").mkdir(parents=True)
-    (other / "cluster" / "__init__.py").write_text("")
-    with dask(tmp_path, 0) as cluster:
-        cluster.worker(path=str(other))
-        cluster.wait(1)
-        with pytest.raises(UsageError, match="capstan is not installed on tcp://127.0.0.1:"):
-            DaskPool(job(), cluster.where)
+def test_workers_with_another_capstan_or_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dask(tmp_path, 1) as cluster:
+        with monkeypatch.context() as patch:
+            patch.setattr(ondask, "source", lambda: "this")
+            with pytest.raises(UsageError, match=r"tcp://127.* has another capstan \(\w+\)"):
+                DaskPool(job(), cluster.where)
+        with monkeypatch.context() as patch:
+            patch.setattr(ondask, "question", lambda: lambda: "")
+            with pytest.raises(UsageError, match="capstan is not installed on tcp://127"):
+                DaskPool(job(), cluster.where)
 
 
 def test_a_scheduler_that_is_not_there_or_has_nobody_is_said(tmp_path: Path) -> None:
