@@ -22,6 +22,8 @@ from cluster.history.run import Meta, Run
 from cluster.report.verdict import to_data
 
 ALL_MODELS = (*KINDS, *MODELS)
+PARTS = ("history.msgpack", "journal.msgpack", "events.msgpack", "run.json", "verdict.json")
+"""Files of a run's folder that have a meaning only together."""
 WORDS = {"holds": "holds", "violated": "VIOLATED", "unknown": "unknown"}
 TOLD = 40
 """Sentences of one proof that are printed."""
@@ -152,6 +154,8 @@ def check_command(file: str | None, names: tuple[str, ...], listed: bool, **chos
             raise UsageError("a folder has its own format and checks", place=file, remedy="--check NAME, or a FILE")
         run, wanted = _of_folder(path)
         return _say(judge(run, asked or wanted, time.monotonic), chosen["output"], "")
+    if path.name in PARTS and (path.parent / "run.json").exists():
+        raise UsageError("a part of a run's folder", place=file, remedy=f"launch.py check {path.parent}")
     loaded = formats.load(_read(path), file, chosen["format"] or "", chosen["salvage"])
     if chosen["to"]:
         return _convert(loaded.history, chosen["to"], chosen["output"])

@@ -55,13 +55,25 @@ def model_of(name: str, fastest: float) -> Model:
     return Lease(fastest) if name == "lease" else CasRegister()
 
 
+def _locks_and_leases(run: Run) -> tuple[frozenset[str], frozenset[str]]:
+    kinds = ("acquire", "grant")
+    locks, leases = (frozenset(o.key for o in run.operations if o.kind == kind) for kind in kinds)
+    return locks, leases
+
+
+def _is_of(model: str, key: str, locks: frozenset[str], leases: frozenset[str]) -> bool:
+    """Is this key what the model is about? A history may have locks, leases and registers side by side."""
+    if model == "lock":
+        return key in locks
+    return (key in leases) is (model == "lease")
+
+
 def judge(run: Run, options: Options) -> Finding:
     name, kinds = options["model"], KINDS[options["model"]]
     every = options["serializable"]
     numbers = claims(run.operations, kinds, options["keys"], every or name == "keyspace")
-    if name == "lease":
-        granted = {run.operations[n].key for n in numbers if run.operations[n].kind == "grant"}
-        numbers = [n for n in numbers if run.operations[n].key in granted]
+    others = _locks_and_leases(run)
+    numbers = [n for n in numbers if _is_of(name, run.operations[n].key, *others)]
     history = [run.operations[n] for n in numbers]
     answered = sum(o.outcome == "ok" for o in history)
     if not answered:

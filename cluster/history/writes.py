@@ -32,8 +32,9 @@ class _Key:
 
 def _keys(history: Sequence[Operation]) -> dict[str, _Key]:
     keys: dict[str, _Key] = {}
+    leases = {o.key for o in history if o.kind == "grant"}
     for number, o in enumerate(history):
-        if o.kind not in ("read", "write", "cas", "delete"):
+        if o.kind not in ("read", "write", "cas", "delete") or o.key in leases:
             continue
         key = keys.setdefault(o.key, _Key())
         if o.kind == "read":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from cluster.history.linearize import Budget, check
 from cluster.history.models import CasRegister, Model
 from cluster.history.record import NEVER, Kind, Operation, Outcome
 from cluster.history.tenures import Lease, Lock
+from tests.cluster.history.runs import run, say
 from tests.cluster.history.test_linearize import brute_force
 
 
@@ -113,3 +115,18 @@ def test_the_budget_of_configurations_gives_no_verdict() -> None:
     assert verdict.outcome == "unknown"
     assert "no verdict after 300 configurations" in verdict.message
     assert verdict.keys[0].order
+
+
+def test_each_model_takes_its_own_keys() -> None:
+    """A lock, a lease and a register side by side."""
+    parts = [
+        op("acquire", "a", 0, 1, True),
+        replace(op("grant", 3, 1, 2, 7), key="l"),
+        replace(op("keepalive", None, 2, 3, 3), key="l"),
+        replace(op("read", None, 3, 4, "k"), key="l"),
+        replace(op("write", 1, 4, 5), key="r"),
+        replace(op("read", None, 5, 6, 1), key="r"),
+    ]
+    counts = {m: say("linearizable", run(operations=parts), model=m).looked_at for m in ("register", "lock", "lease")}
+    assert counts == {"register": 2, "lock": 1, "lease": 3}
+    assert say("phantom-writes", run(operations=parts)).said == "ok"
