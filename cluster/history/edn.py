@@ -28,18 +28,18 @@ class Symbol(str):
 
 _TOKEN = re.compile(
     r"""[\s,]*(?:;[^\n]*[\s,]*)*(?:
-    (?P<open>\#\{|[\[({])|(?P<close>[\])}])|
-    (?P<string>"(?:[^"\\]|\\.)*")|
-    (?P<int>[+-]?\d+N?)(?=[\s,;\])}\[({"]|$)|
-    (?P<discard>\#_)|
-    (?P<symbolic>\#\#(?:Inf|-Inf|NaN))|
-    (?P<tag>\#[A-Za-z][^\s,;\])}\[({"]*)|
-    (?P<char>\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|\S))|
-    (?P<word>[^\s,;\[\](){}"#\\]+[^\s,;\[\](){}"]*)|
-    (?P<end>$)
+    (:?[^\s,;\[\](){}"#\\]+[^\s,;\[\](){}"]*)|
+    ([\])}])|
+    (\#\{|[\[({])|
+    ("(?:[^"\\]|\\.)*")|
+    ($)|
+    (\#_)|
+    (\#\#(?:Inf|-Inf|NaN)|\#[A-Za-z][^\s,;\])}\[({"]*)|
+    (\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|\S))
     )""",
     re.VERBOSE | re.DOTALL,
 )
+WORD, CLOSE, OPEN, STRING, END, DISCARD, TAG, CHAR = range(1, 9)
 _CLOSES = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _WORDS = {"nil": None, "true": True, "false": False}
 _SYMBOLIC = {"##Inf": float("inf"), "##-Inf": float("-inf"), "##NaN": float("nan")}
@@ -50,111 +50,119 @@ _CHARS = {"newline": "\n", "space": " ", "tab": "\t", "return": "\r"}
 def read_all(text: str, place: str = "edn") -> Iterator[tuple[Any, int]]:
     """Every element at the top, with the offset at which it begins. Vectors and lists are tuples, sets frozensets, maps
     dicts (with tuples of pairs where a map is a key), tagged elements their bare value. UsageError names the line."""
-    reader = _Reader(text, place)
+    match, lost = _TOKEN.match, _Lost(text, place)
+    known: dict[str, Any] = dict(_WORDS)
+    stack: list[tuple[str, int, list[Any]]] = []
+    """Opening, its offset, what stood beside it so far."""
+    items: list[Any] = []
+    at = 0
     while True:
-        reader.skip()
-        at = reader.at
-        value = reader.element()
-        if value is _END:
+        found = match(text, at)
+        if found is None:
+            raise lost.error("not EDN", _SPACE.match(text, at).end())  # type: ignore[union-attr]
+        kind, began, at = found.lastindex, found.start(found.lastindex or 0), found.end()
+        if kind == WORD:
+            token = found[WORD]
+            value = known.get(token, _UNKNOWN)
+            if value is _UNKNOWN:
+                value = _word(token)
+                if token[0] == ":":
+                    known[token] = value
+            items.append(value)
+        elif kind == OPEN:
+            stack.append((found[OPEN], began, items))
+            items = []
+            continue
+        elif kind == CLOSE:
+            if not stack:
+                raise lost.error(f"a {found[CLOSE]!r} that closes nothing", began)
+            opening, began, outer = stack.pop()
+            outer.append(_collection(lost, opening, (began, at - 1), found[CLOSE], items))
+            items = outer
+        elif kind == END:
+            if stack:
+                raise lost.error(f"a {stack[-1][0]!r} that is never closed: the file is cut off", stack[-1][1])
+            _no_mark(lost, items, began)
             return
-        if value is _CLOSE:
-            raise reader.error(f"a {reader.closed!r} that closes nothing", at)
-        if value is not _NOTHING:
-            yield value, at
+        else:
+            items.append(_rare(int(kind or 0), found[0], found[kind or 0]))
+        if len(items) > 1 and items[-2].__class__ is _Mark:
+            _marked(items)
+        if not stack and items and items[-1].__class__ is not _Mark:
+            yield items.pop(), began
+
+
+class _Lost:
+    """Where it is wrong, and how to say so."""
+
+    def __init__(self, text: str, place: str) -> None:
+        self.text, self.place = text, place
+
+    def error(self, text: str, offset: int) -> UsageError:
+        where = f"{self.place}:{line_of(self.text, offset)}"
+        return UsageError(text, place=where, remedy="whole EDN elements, as Jepsen's history.edn has")
+
+
+class _Mark(str):
+    """A tag, or "#_": it is about the element after it."""
+
+    __slots__ = ()
+
+
+_UNKNOWN = object()
+_SPACE = re.compile(r"[\s,]*(?:;[^\n]*[\s,]*)*")
 
 
 def line_of(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-_END, _NOTHING, _CLOSE = object(), object(), object()
-_SPACE = re.compile(r"[\s,]*(?:;[^\n]*[\s,]*)*")
-
-
-class _Reader:
-    def __init__(self, text: str, place: str) -> None:
-        self.text = text
-        self.place = place
-        self.at = 0
-        self.closed = ""
-
-    def skip(self) -> None:
-        match = _SPACE.match(self.text, self.at)
-        assert match is not None
-        self.at = match.end()
-
-    def element(self) -> Any:
-        """One element; `_END`, `_CLOSE` (then `closed` says which) or `_NOTHING` (a discarded one) if there is none."""
-        match = _TOKEN.match(self.text, self.at)
-        if match is None:
-            raise self.error("not EDN", self.at)
-        began, self.at = self.at, match.end()
-        kind = match.lastgroup
-        token = match[kind] if kind else ""
-        if kind == "int":
-            return int(token.rstrip("N"))
-        if kind == "word":
-            return _word(token)
-        if kind == "open":
-            return self._collection(token, match.start(kind))
-        if kind == "close":
-            self.closed = token
-            return _CLOSE
-        if kind == "string":
-            return _string(token)
-        if kind == "end":
-            return _END
-        return self._rare(str(kind), token, began)
-
-    def _rare(self, kind: str, token: str, began: int) -> Any:
-        if kind == "discard":
-            self._after(token, began)
-            return _NOTHING
-        if kind == "tag":
-            return self._after(token, began)
-        if kind == "symbolic":
-            return _SYMBOLIC[token]
+def _rare(kind: int, whole: str, token: str) -> Any:
+    if kind == STRING:
+        return _string(token)
+    if kind == CHAR:
         name = token[1:]
         return _CHARS.get(name) or (chr(int(name[1:], 16)) if len(name) == 5 else name)
+    return _SYMBOLIC[token] if token in _SYMBOLIC else _Mark(token)
 
-    def _after(self, token: str, began: int) -> Any:
-        """The element that a tag or a discard is about."""
-        value = _NOTHING
-        while value is _NOTHING:
-            value = self.element()
-        if value is _END or value is _CLOSE:
-            raise self.error(f"nothing after {token}", began)
-        return value
 
-    def _collection(self, opening: str, began: int) -> Any:
-        items: list[Any] = []
-        while True:
-            value = self.element()
-            if value is _CLOSE:
-                break
-            if value is _END:
-                raise self.error(f"a {opening!r} that is never closed: the file is cut off", began)
-            if value is not _NOTHING:
-                items.append(value)
-        if self.closed != _CLOSES[opening]:
-            raise self.error(f"{self.closed!r} where {_CLOSES[opening]!r} closes {opening!r}", self.at - 1)
-        if opening == "{":
-            if len(items) % 2:
-                raise self.error("a map with a key that has no value", began)
-            return {_hashable(k): v for k, v in zip(items[::2], items[1::2], strict=True)}
-        return frozenset(map(_hashable, items)) if opening == "#{" else tuple(items)
+def _marked(items: list[Any]) -> None:
+    """What a tag is about stays, what is discarded goes; of several in a row the last counts first."""
+    while len(items) > 1 and items[-2].__class__ is _Mark and items[-1].__class__ is not _Mark:
+        value, mark = items.pop(), items.pop()
+        if mark == "#_":
+            return
+        items.append(value)
 
-    def error(self, text: str, offset: int) -> UsageError:
-        line = line_of(self.text, offset)
-        return UsageError(text, place=f"{self.place}:{line}", remedy="whole EDN elements, as Jepsen's history.edn has")
+
+def _no_mark(lost: _Lost, items: list[Any], at: int) -> None:
+    if items and items[-1].__class__ is _Mark:
+        raise lost.error(f"nothing after {items[-1]}", at)
+
+
+def _collection(lost: _Lost, opening: str, where: tuple[int, int], closing: str, items: list[Any]) -> Any:
+    began, ended = where
+    _no_mark(lost, items, ended)
+    if closing != _CLOSES[opening]:
+        raise lost.error(f"{closing!r} where {_CLOSES[opening]!r} closes {opening!r}", ended)
+    if opening == "{":
+        if len(items) % 2:
+            raise lost.error("a map with a key that has no value", began)
+        keys = items[::2]
+        if any(key.__class__ is dict or key.__class__ is tuple for key in keys):
+            keys = [_hashable(key) for key in keys]
+        return dict(zip(keys, items[1::2], strict=True))
+    return frozenset(map(_hashable, items)) if opening == "#{" else tuple(items)
 
 
 def _word(token: str) -> Any:
     if token[0] == ":":
         return Keyword(token[1:])
-    if token in _WORDS:
-        return _WORDS[token]
     if token[0].isdigit() or (token[0] in "+-." and len(token) > 1):
+        try:
+            return int(token.rstrip("N"))
+        except ValueError:
+            pass
         try:
             return float(Fraction(token)) if "/" in token else float(token.rstrip("M"))
         except ValueError:
