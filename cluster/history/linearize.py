@@ -88,8 +88,11 @@ def _check_key(
     if outcome == "unknown":
         message = f'"{key}": no verdict after {spent}; {done} of {total} operations fit so far'
         return KeyVerdict(key, outcome, order, None, message, steps, tuple(best.best))
-    stuck = best.stuck()
-    message = _explain(key, history[stuck], done, total, [model.describe(state) for state in best.best_states])
+    states = [model.describe(state) for state in best.best_states]
+    told = (done, total, sorted(set(states))[:4], bool(longest.spent))
+    waiting = search.waiting() if longest.spent else None
+    stuck = best.stuck() if waiting is None else waiting
+    message = _explain(key, history[stuck], told, waiting is not None)
     return KeyVerdict(key, outcome, order, history[stuck], message, steps, tuple(best.best), stuck)
 
 
@@ -97,9 +100,13 @@ def _may_matter(operation: Operation) -> bool:
     return operation.outcome == "unknown" and operation.kind != "read"
 
 
-def _explain(key: str, stuck: Operation, done: int, total: int, states: list[str]) -> str:
-    held = " or ".join(sorted(set(states))[:4])
+def _explain(key: str, stuck: Operation, told: tuple[int, int, list[str], bool], overwritten: bool) -> str:
+    """`told`: operations in the longest order and in all, the states that it leaves, whether the search for it was cut
+    short. `overwritten`: by the time that `stuck` may stand, what it saw is gone for good."""
+    done, total, states, short = told
+    why = ": what it saw must have been overwritten before it began, and nobody makes it again" if overwritten else ""
+    found = " that was found" if short else ""
     return (
-        f'"{key}" is not linearizable: {stuck.sentence()} fits nowhere; '
-        f"the longest legal order has {done} of {total} operations and leaves the value {held}"
+        f'"{key}" is not linearizable: {stuck.sentence()} fits nowhere{why}; '
+        f"the longest legal order{found} has {done} of {total} operations and leaves the value {' or '.join(states)}"
     )

@@ -121,6 +121,15 @@ class Search:
         left = [i for i in range(low, len(self.required)) if not done >> (i - low) & 1]
         return self.required[min(left, key=lambda i: self._ends[i])]
 
+    def waiting(self) -> int | None:
+        """After the longest prefix of a hinted search: who must still see the state that it leaves, if anybody; of
+        several the last to begin, as it has the least chance."""
+        low, done = self._best_done[0]
+        state = self.best_states[0]
+        left = [i for i in range(low, len(self.required)) if not done >> (i - low) & 1]
+        mine = [i for i in left if self._left.sees(i, state)]
+        return self.required[max(mine, key=lambda i: self._starts[i])] if mine else None
+
     def _numbers(self, path: Iterable[int]) -> list[int]:
         total = len(self.required)
         return [self.required[i] if i < total else self.optional[i - total] for i in path]
@@ -248,8 +257,12 @@ class _Left:
         readers = self._readers.get(state, 0)
         if not readers or self._writers.get(state, 0):
             return False
+        return readers > self.sees(index, state)
+
+    def sees(self, index: int, state: State) -> bool:
+        """Is this the state that it needs?"""
         sees = self._sees[index]
-        return readers > (sees is not NOTHING and sees == state)
+        return sees is not NOTHING and sees == state
 
 
 def _deadlines(ends: Sequence[float], hints: Hints) -> list[float]:

@@ -214,7 +214,9 @@ def test_many_clients_on_one_register_of_unique_values_take_few_steps(dice: int)
     number = next(n for n in range(1500, 2000) if history[n].kind == "read")
     older = next(o.value for o in history if o.kind == "write" and o.outcome == "ok")
     lied = [*history[:number], replace(history[number], result=older), *history[number + 1 :]]
-    assert check(lied, budget=Budget(steps=40_000)).outcome == "illegal"
+    (key,) = check(lied, budget=Budget(steps=40_000)).keys
+    assert (key.outcome, key.stuck_number) == ("illegal", number)
+    assert "what it saw must have been overwritten before it began" in key.message
 
 
 LOG = """\
