@@ -123,21 +123,31 @@ class NodeAgent:
     async def _renew_for_ever(self) -> None:
         every = self._kit.config.timing.node_lease_renew
         clock = self._kit.host.clock
-        due, pause = clock.monotonic(), min(RETRY, every)
+        due, pause, lost = clock.monotonic(), min(RETRY, every), False
         while True:
             try:
                 await self._renew()
+                if lost:
+                    await self._look_again()
+                    lost = False
                 pause = min(RETRY, every)
                 due += every
                 if due < clock.monotonic():  # stood still, or could not reach anybody: no hurry to catch up
                     due = clock.monotonic() + every
             except StatusError as error:
                 self._kit.host.note("renew-failed", {"node": self._name, "error": str(error)})
+                lost = True
                 if error.reason in ("Conflict", "NotFound", "AlreadyExists"):
                     self._lease = None
                 due = clock.monotonic() + pause * self._kit.host.rng.uniform(0.5, 1.0)
                 pause = min(2 * pause, every)
             await asyncio.sleep(max(due - clock.monotonic(), 0.0))
+
+    async def _look_again(self) -> None:
+        """Back in touch: others may have called the node lost, and its watch takes its time to find out that it was cut
+        off (Kubernetes: tryUpdateNodeStatus reads the Node each time)."""
+        if self._registered.is_set():
+            self.observe(await self._client.get("Node", self._name))
 
     async def _renew(self) -> None:
         owner = self._kit.node if meta.uid_of(self._kit.node) else None

@@ -11,6 +11,7 @@ from cluster.api.views import pod_node, taints
 from cluster.config import PROFILES, Timing
 from cluster.report.failover import STEPS, FailoverClock, last_renewal
 from cluster.world.faults import Partition
+from cluster.world.scenario import eventually
 from cluster.world.sim.host import EPOCH
 from tests.scenarios.clusters import NGINX, Cluster, tell
 
@@ -157,3 +158,23 @@ def test_when_all_nodes_fall_silent_nothing_is_evicted(profile: str) -> None:
         assert {uid_of(pod) for pod in c.pods()} == before
 
     tell(story, profile=profile)
+
+
+@pytest.mark.parametrize("dice", range(3))
+def test_a_node_that_is_heard_again_is_ready_at_once(dice: int) -> None:
+    """Not when its kubelet's watch has found out that it was cut off, which takes seconds."""
+
+    async def story(c: Cluster) -> None:
+        await c.world.fault(Partition(src=("worker-1",), dst=MASTERS))
+        await c.until(lambda: c.node_status("worker-1") == "Unknown", "it is called lost")
+        silent = await renewed(c, "worker-1")
+        await asyncio.sleep(4.0)  # by now the kubelet's watches are opened anew only every few seconds
+        await c.world.heal()
+
+        async def heard() -> bool:
+            return await renewed(c, "worker-1") > silent
+
+        await eventually(heard, within=10.0, every=0.01, what="it is heard again")
+        await c.until(lambda: c.node_status("worker-1") == "True", "it is Ready", within=0.1)
+
+    tell(story, seed=dice)
