@@ -96,7 +96,7 @@ _ALL = (
         CONTROL,
         (owners.sets, trouble.renewals_get_lost),
         (Ask("one-holder-per-lease"),),
-        seconds=8.0,
+        seconds=6.0,
     ),
     Story(
         "scaling",
@@ -153,7 +153,7 @@ _ALL = (
         (api.churn, api.caches, trouble.apiservers_crash, trouble.apiservers_stand_still, trouble.desks_cut),
         (Ask("caches-follow"),),
         seconds=8.0,
-        settle=12.0,
+        settle=10.0,
     ),
     Story(
         "lists",
@@ -203,7 +203,7 @@ _ALL = (
         ZONES,
         (pods.puzzle, trouble.nodes_leave, trouble.a_node_is_cut_off),
         (Ask("bound-to-what-is"), Ask("nothing-new-on-not-ready-nodes", {"slack": 0.5})),
-        seconds=12.0,
+        seconds=10.0,
     ),
     Story(
         "pods",

@@ -29,9 +29,9 @@ def test_its_check_finds_it_and_says_why(name: str) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("story", "seed"), PLACES)
-def test_the_healthy_code_is_clean(story: str, seed: int) -> None:
-    assert healthy(story, seed) is None
+@pytest.mark.parametrize(("story", "number"), PLACES)
+def test_the_healthy_code_is_clean(story: str, number: int) -> None:
+    assert healthy(story, number) is None
 
 
 def test_every_bug_has_been_found() -> None:

@@ -101,7 +101,7 @@ async def sets(stage: Stage, dice: Random) -> None:
         await tried(client.create({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta, "spec": spec}))
         while True:
             await asyncio.sleep(dice.uniform(0.05, 0.4))
-            await tried(client.scale("ReplicaSet", name, "default", dice.randrange(12)))
+            await tried(client.scale("ReplicaSet", name, "default", dice.randrange(8)))
 
     await side_by_side(stage, "sets", work)
 

@@ -87,7 +87,7 @@ async def puzzle(stage: Stage, dice: Random) -> None:
         for number in range(1000):
             name = f"piece-{client.user}-{number}"
             made = await tried(client.create(_piece(name, dice)))
-            await asyncio.sleep(dice.uniform(0.0, 0.25))
+            await asyncio.sleep(dice.uniform(0.0, 0.5))
             if made is not None and dice.random() < 0.5:
                 old = f"piece-{client.user}-{dice.randrange(max(0, number - 4), number + 1)}"
                 await tried(client.delete("Pod", old, "default"))

@@ -136,7 +136,8 @@ async def renewals_get_lost(stage: Stage, dice: Random) -> None:
 
 
 async def a_node_is_cut_off(stage: Stage, dice: Random) -> None:
-    """One worker at a time, often for longer than it takes to find that out."""
+    """One worker at a time, often for longer than it takes to find that out; none before it is registered."""
+    await asyncio.sleep(1.0)
     while True:
         lasting = dice.uniform(1.0, 8.0)
         await stage.cut(dice.choice(workers(stage.spec)), lasting)
