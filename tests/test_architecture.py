@@ -129,6 +129,7 @@ PURE = (
     "cluster/apiserver/registry",
     "cluster/apiserver/admission",
     "cluster/apiserver/watchcache.py",
+    "cluster/apiserver/rest/channels.py",
     "cluster/apiserver/rest/identity.py",
     "cluster/apiserver/rest/paths.py",
     "cluster/apiserver/rest/requests.py",

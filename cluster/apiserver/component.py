@@ -105,7 +105,7 @@ class Apiserver:
         storage = Storage(store)
         self.cache = WatchCache(KINDS, config.window)
         self.hub = Hub()
-        self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2)
+        self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2, trace=config.trace)
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
         settings = (max(1, round(timing.default_toleration)), self.ranges, config.trace)
         self._open = asyncio.Event()

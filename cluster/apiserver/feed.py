@@ -25,14 +25,18 @@ PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 class Feed:
     """`prefer`: the member to watch first ("" for the first). `patience`: seconds that a wait for a revision may take
-    before the member that is watched counts as lagging and the next one is used."""
+    before the member that is watched counts as lagging and the next one is used. `trace`: the journal is told how far
+    the cache is, for runs of experiments."""
 
-    def __init__(self, host: Host, storage: Storage, cache: WatchCache, hub: Hub, *, patience: float) -> None:
+    def __init__(
+        self, host: Host, storage: Storage, cache: WatchCache, hub: Hub, *, patience: float, trace: bool = False
+    ) -> None:
         self._host = host
         self._storage = storage
         self._cache = cache
         self._hub = hub
         self._patience = patience
+        self._trace = trace
         self._filled = asyncio.Event()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
@@ -172,6 +176,8 @@ class Feed:
                 arrived.append(found)
         changes = self._cache.apply(batch.revision, arrived)
         if changes:
+            if self._trace:
+                self._host.note("cached", {"revision": batch.revision})
             self._hub.publish(changes, self._host.faults.misses)
         self._wake()
 

@@ -137,6 +137,31 @@ EXEC_LIMIT = 1024 * 1024
 """Bytes of stdout and of stderr that an exec gives back; the rest is read and dropped."""
 
 
+STDOUT, STDERR = 1, 2
+
+
+class Session(Protocol):
+    """A command in a container that somebody talks to."""
+
+    def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        """(STDOUT or STDERR, bytes) as they come, until the command has closed both; with a terminal all is STDOUT."""
+
+    async def write(self, data: bytes) -> None:
+        """To its standard input. Nothing happens once it has ended."""
+
+    async def end_input(self) -> None:
+        """End of file on its standard input."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Of its terminal, if it has one."""
+
+    async def wait(self) -> int:
+        """Its exit code; 128 + the signal that ended it."""
+
+    async def close(self) -> None:
+        """Kill what is left of it."""
+
+
 class Runtime(Protocol):
     """All methods raise RuntimeFailure; starting the same key twice starts nothing and answers the one there is."""
 
@@ -154,6 +179,10 @@ class Runtime(Protocol):
 
     async def execute(self, key: ContainerKey, argv: tuple[str, ...], timeout: float) -> Executed:
         """Run a command inside. RuntimeFailure NotFound, NotRunning, or DeadlineExceeded (it was killed)."""
+
+    async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> Session:
+        """Run a command inside that somebody talks to; whoever has it closes it. RuntimeFailure NotFound, NotRunning,
+        or CannotStart (there is no such command)."""
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         """Carry out a probe's httpGet, tcpSocket or exec; `action` is that part of the container's manifest, with

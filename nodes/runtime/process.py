@@ -14,6 +14,7 @@ import asyncio
 import os
 import signal as signals
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from nodes.kubelet.runtime import (
@@ -34,6 +35,7 @@ from nodes.runtime.images import program
 from nodes.runtime.link import Link, Message
 from nodes.runtime.logfile import read_log
 from nodes.runtime.reach import probe
+from nodes.runtime.session import ProcessSession
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HEADROOM = 256 * 1024 * 1024
@@ -123,21 +125,33 @@ class ProcessRuntime:
             if failure.reason != "ESRCH":  # it has just ended: the event is on its way
                 raise
 
-    async def execute(self, key: ContainerKey, argv: tuple[str, ...], timeout: float) -> Executed:
+    async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> ProcessSession:
+        env, home = self._inside(key)
+        try:
+            return await ProcessSession.open(argv, env, home, stdin=stdin, tty=tty)
+        except OSError as error:
+            text = f'exec: "{argv[0]}": {error.strerror}'
+            raise RuntimeFailure("CannotStart", text) from None
+
+    def _inside(self, key: ContainerKey) -> tuple[dict[str, str], Path]:
+        """Environment and folder of what runs in a container. RuntimeFailure NotFound or NotRunning."""
         container = self._containers.get(key)
         if container is None:
             raise RuntimeFailure("NotFound", f"there is no container {key.id}")
         if container.state == "exited":
             raise RuntimeFailure("NotRunning", f"container {key.name} does not run")
         env = {str(k): str(v) for k, v in (self._folders.program(key).get("env") or {}).items()}
-        home = self._folders.home(key)
+        return env or {"PATH": PATH}, self._folders.home(key)
+
+    async def execute(self, key: ContainerKey, argv: tuple[str, ...], timeout: float) -> Executed:
+        env, home = self._inside(key)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=env or {"PATH": PATH},
+                env=env,
                 cwd=home,
                 start_new_session=True,
             )

@@ -14,6 +14,8 @@ from typing import Any, Literal
 from cluster.wire import pack, unpack
 from cluster.world.host import Host
 from nodes.kubelet.runtime import (
+    STDERR,
+    STDOUT,
     Container,
     ContainerKey,
     ContainerSpec,
@@ -23,6 +25,7 @@ from nodes.kubelet.runtime import (
     OnExit,
     Probed,
     RuntimeFailure,
+    Session,
 )
 from nodes.kubelet.stages import (
     Answer,
@@ -38,6 +41,8 @@ from nodes.kubelet.stages import (
 )
 
 FOLDER = "containers/"
+LONGEST_ANSWER = 3600.0
+"""Seconds that a command somebody talks to may take."""
 
 
 @dataclass(slots=True)
@@ -143,6 +148,9 @@ class SimulatedRuntime:
             if answer.seconds > timeout:
                 raise RuntimeFailure("DeadlineExceeded", f"no end within {timeout:g} s")
         return Executed(answer.stdout.encode(), answer.stderr.encode(), answer.exit_code)
+
+    async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> Session:
+        return _Said(await self.execute(key, argv, LONGEST_ANSWER))
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         record = self._records.get(key)
@@ -288,3 +296,30 @@ def _plain_exec(argv: tuple[str, ...]) -> Answer | None:
     if argv and argv[0] in ("echo", "/bin/echo"):
         return Answer(stdout=" ".join(argv[1:]) + "\n")
     return None
+
+
+class _Said:
+    """What a simulated container answers to a command, as if somebody talked to it: it hears nothing."""
+
+    def __init__(self, done: Executed) -> None:
+        self._done = done
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        for channel, data in ((STDOUT, self._done.stdout), (STDERR, self._done.stderr)):
+            if data:
+                yield channel, data
+
+    async def write(self, data: bytes) -> None:
+        pass
+
+    async def end_input(self) -> None:
+        pass
+
+    def resize(self, width: int, height: int) -> None:
+        pass
+
+    async def wait(self) -> int:
+        return self._done.exit_code
+
+    async def close(self) -> None:
+        pass

@@ -9,10 +9,10 @@ from cluster.api.meta import name_of
 from cluster.api.views import pod_node, pod_terminal
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
-from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http
+from cluster.apiserver.rest.handlers import Answer, Duplex, Flow, Handlers, Http
 from cluster.apiserver.rest.identity import AUTHENTICATED, Who
 from cluster.topology import members
-from tests.scenarios.clusters import Cluster, tell
+from tests.scenarios.clusters import NGINX, Cluster, tell
 
 ADMIN = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
 
@@ -59,6 +59,57 @@ def test_logs_come_from_the_kubelet_that_has_the_pod() -> None:
         node = pod_node(c.get("Pod", pod))
         await c.world.crash(f"kubelet-{node.rpartition('-')[2]}")
         assert "does not answer" in await text_of(handlers, path)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    tell(story)
+
+
+class Talker:
+    """A client of exec that says what it was given, and then nothing more."""
+
+    def __init__(self, *says: tuple[int, bytes]) -> None:
+        self.says = list(says)
+        self.heard: list[tuple[int, bytes]] = []
+
+    async def receive(self) -> tuple[int, bytes] | None:
+        if self.says:
+            return self.says.pop(0)
+        await asyncio.get_running_loop().create_future()
+        return None
+
+    async def send(self, channel: int, data: bytes) -> None:
+        self.heard.append((channel, data))
+
+
+async def executed(handlers: Handlers, pod: str, *command: str) -> list[tuple[int, bytes]]:
+    headers = {"upgrade": "websocket", "sec-websocket-protocol": "v5.channel.k8s.io"}
+    query = {"command": command[0], "stdin": "true", "stdout": "true", "stderr": "true"}
+    path = f"/api/v1/namespaces/default/pods/{pod}/exec"
+    answer = await handlers.handle(Http("GET", path, query, headers, who=ADMIN, values={"command": command}))
+    assert isinstance(answer, Duplex)
+    talker = Talker((0, b"said at once"), (255, b"\0"))
+    await answer.run(talker)
+    return talker.heard
+
+
+def test_a_command_is_run_by_the_kubelet_that_has_the_pod() -> None:
+    async def story(c: Cluster) -> None:
+        await c.apply("deployment-nginx", replicas=1)
+        await c.until(lambda: c.settled(NGINX, 1), "nginx runs")
+        handlers, running = await opened(c)
+        pod = c.names()[0]
+        *said, (channel, status) = await executed(handlers, pod, "echo", "hello")
+        assert said == [(1, b"hello\n")]
+        assert (channel, json.loads(status)["status"]) == (3, "Success")
+        *said, (channel, status) = await executed(handlers, pod, "nosuch")
+        assert channel == 3
+        assert json.loads(status)["reason"] == "NonZeroExitCode"
+        refused = await text_of(handlers, f"/api/v1/namespaces/default/pods/{pod}/exec", command="date", stdout="1")
+        assert refused.startswith("Upgrade request required")
+        await c.world.crash(f"kubelet-{c.placed()[0].rpartition('-')[2]}")
+        ((channel, status),) = await executed(handlers, pod, "echo", "hello")
+        assert json.loads(status)["reason"] == "ServiceUnavailable"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -9,12 +9,12 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from cluster.apiserver.component import Https
-from cluster.apiserver.rest import bodies
-from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http, failed
+from cluster.apiserver.rest import bodies, channels
+from cluster.apiserver.rest.handlers import Answer, Duplex, Flow, Handlers, Http, failed
 from cluster.apiserver.rest.identity import of_certificate
 from cluster.errors import StatusError
 
@@ -23,6 +23,10 @@ MOST_WAITING = 16 << 20
 not cost the server its memory."""
 KEEP_ALIVE = 75.0
 """Seconds that an idle connection is kept."""
+MOST_MESSAGE = 4 << 20
+"""Bytes of one WebSocket message."""
+HEARTBEAT = 20.0
+"""Seconds between pings of a WebSocket: a client that is gone without a word is noticed."""
 GOODBYE = 2.0
 """Seconds that requests under way get when the server stops."""
 
@@ -68,6 +72,8 @@ class Door:
         answer = await self._handlers.handle(http)
         if isinstance(answer, Answer):
             return _response(answer, request)
+        if isinstance(answer, Duplex):
+            return await _converse(request, answer)
         return await _flow(request, answer)
 
 
@@ -85,12 +91,13 @@ async def _read(request: web.BaseRequest) -> Http:
             parts.append(part)
     except BadHttpMessage as error:
         raise StatusError("BadRequest", f"the body cannot be read: {error}") from None
-    query: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for name, value in request.rel_url.query.items():
-        query.setdefault(name, value)
+        values.setdefault(name, []).append(value)
+    query = {name: several[0] for name, several in values.items()}
     headers = {name.lower(): value for name, value in request.headers.items()}
     who = of_certificate(request.get_extra_info("peercert"))
-    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts), who)
+    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts), who, values)
 
 
 def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
@@ -117,13 +124,51 @@ async def _flow(request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
                 request.transport.abort()
             return response
         await response.write_eof()
-    except (ConnectionError, asyncio.CancelledError):
-        raise
+    except ConnectionError:
+        return response  # the reader has gone
     finally:
         work.cancel()
         with suppress(asyncio.CancelledError):
             await work
     return response
+
+
+async def _converse(request: web.BaseRequest, duplex: Duplex) -> web.StreamResponse:
+    """A WebSocket for as long as there is something to say; then it is closed as one closes it."""
+    socket = web.WebSocketResponse(
+        protocols=(duplex.protocol,) if duplex.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
+    )
+    await socket.prepare(request)
+    try:
+        await duplex.run(_Channels(socket, duplex.protocol))
+    finally:
+        await socket.close()
+    return socket
+
+
+class _Channels:
+    """`podsessions.Client` over a WebSocket."""
+
+    def __init__(self, socket: web.WebSocketResponse, protocol: str) -> None:
+        self._socket = socket
+        self._protocol = protocol
+
+    async def receive(self) -> tuple[int, bytes] | None:
+        while True:
+            message = await self._socket.receive()
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return None
+            if message.data:
+                with suppress(StatusError):  # a message that is none is let fall
+                    return channels.unframe(message.data, self._protocol)
+
+    async def send(self, channel: int, data: bytes) -> None:
+        framed = channels.frame(channel, data, self._protocol)
+        with suppress(ConnectionError):  # it has left: `receive` says so
+            if isinstance(framed, str):
+                await self._socket.send_str(framed)
+            else:
+                await self._socket.send_bytes(framed)
 
 
 class _Outlet:

@@ -16,7 +16,18 @@ from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import SHARE, Call
-from cluster.apiserver.rest import answers, bodies, discovery, negotiation, openapi, podlogs, requests, statuses
+from cluster.apiserver.rest import (
+    answers,
+    bodies,
+    channels,
+    discovery,
+    negotiation,
+    openapi,
+    podlogs,
+    podsessions,
+    requests,
+    statuses,
+)
 from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.identity import ANONYMOUS, Authorizer, Who, attributes, authorize, masters, public
 from cluster.apiserver.rest.negotiation import JSON, Form
@@ -58,6 +69,8 @@ class Http:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     who: Who = ANONYMOUS
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """All values of each parameter of the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,14 @@ class Flow:
 
     content_type: str
     run: Callable[[Write], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplex:
+    """An answer that is a conversation over a WebSocket: `run(client)` until it is over."""
+
+    protocol: str
+    run: Callable[[podsessions.Client], Awaitable[None]]
 
 
 class Server(Protocol):
@@ -101,7 +122,7 @@ class Handlers:
         self._address = address
         self._authorizers = authorizers
 
-    async def handle(self, http: Http) -> Answer | Flow:
+    async def handle(self, http: Http) -> Answer | Flow | Duplex:
         """Never raises StatusError: that is a Status."""
         try:
             named = parse(http.path)
@@ -149,7 +170,7 @@ class Handlers:
 
     # ── resources ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _resource(self, resource: Resource, http: Http) -> Answer | Flow:
+    async def _resource(self, resource: Resource, http: Http) -> Answer | Flow | Duplex:
         form = negotiation.form_of(http.headers.get("accept", ""))
         content_type = http.headers.get("content-type", "")
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
@@ -162,6 +183,8 @@ class Handlers:
             return Flow(JSON, lambda write: self._watch(resource.kind, asked, (form, include), write))
         if asked.verb == "log":
             return await self._log(asked, http)
+        if asked.verb in ("exec", "attach"):
+            return await self._talk(asked, http)
         if asked.verb == "list":
             return await self._list(resource.kind, asked, (form, include), http)
         work = self._server.works_of(resource.kind).get(asked.verb)
@@ -210,6 +233,21 @@ class Handlers:
         log = podlogs.Log(self._server.rpc, podlogs.kubelet_of(pod), body, limit)
         await log.begin()
         return Flow("text/plain", log.run)
+
+    async def _talk(self, asked: Ask, http: Http) -> Duplex:
+        """exec and attach."""
+        if http.headers.get("upgrade", "").lower() != "websocket":
+            raise refusals.bad_request("Upgrade request required: a WebSocket (v5.channel.k8s.io or v4.channel.k8s.io)")
+        offered = [part.strip() for part in http.headers.get("sec-websocket-protocol", "").split(",") if part.strip()]
+        protocol = channels.choose(offered)
+        if protocol is None:
+            raise refusals.bad_request(f"none of the protocols {', '.join(offered)} is known; v5.channel.k8s.io is")
+        argv = http.values.get("command", ()) if asked.verb == "exec" else ()
+        if asked.verb == "exec" and not argv:
+            raise refusals.bad_request("you must specify at least one command for the container")
+        pod = await self._call(asked, http, lambda call: self._server.reads.get(KINDS["Pod"], call))
+        name = f"{self._server.host.boot}.{self._server.rpc.serial()}"
+        return Duplex(protocol, podsessions.Talk(self._server.rpc, pod, http.query, argv, name).run)
 
     # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
 
