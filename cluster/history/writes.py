@@ -211,7 +211,8 @@ def _judge_duplicated(run: Run, _: Options) -> Finding:
 def _back_again(
     history: Sequence[Operation], name: str, once: Mapping[Any, int], reads: Sequence[int]
 ) -> Iterator[Wrong]:
-    """Three reads, one after the other: the value, another that was written after it, the value."""
+    """Three reads, one after the other: the value, another that was written after it, the value. Not if the last says
+    itself that it is of an older revision: then it is stale, and nothing was written twice."""
     latest: int | None = None
     seen: dict[Any, int] = {}
     left: dict[Any, int] = {}
@@ -219,7 +220,8 @@ def _back_again(
     for number in reads:
         o = history[number]
         gone = left.get(o.result)
-        if gone is not None and history[gone].end < o.start and o.result in once:
+        stale = gone is not None and 0 < o.revision < history[gone].revision
+        if gone is not None and history[gone].end < o.start and o.result in once and not stale:
             other = history[gone].result
             yield (
                 f'{o.result!r} was written to "{name}" once, but was there again after {other!r} had replaced it',

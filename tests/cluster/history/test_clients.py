@@ -242,6 +242,18 @@ DUPLICATED: list[tuple[str, dict[str, Any], str]] = [
         {"operations": [*OLD_NEW, read(1, 1.1, 1.2), read(2, 4, 5), read(1, 6, 7)]},
         "was there again after 2",
     ),
+    (
+        "only stale",
+        {
+            "operations": [
+                *OLD_NEW,
+                read(1, 1.1, 1.2, revision=1),
+                read(2, 4, 5, revision=2),
+                read(1, 6, 7, revision=1),
+            ]
+        },
+        "",
+    ),
     ("written twice", {"operations": [*OLD_NEW, write(1, 5, 6), read(1, 1.1, 1.2), read(2, 4, 5), read(1, 7, 8)]}, ""),
     (
         "watched twice",
