@@ -81,6 +81,8 @@ def caches_follow(run: Run, _: Options) -> Finding:
             end = (event.time, meta.revision_of(event.object))
             ends.setdefault((event.kind, meta.key_of(event.object)), []).append(end)
     for now, who, data, _event in notes(run, "cached"):
+        if "kind" not in data:
+            continue  # an apiserver's note of the revision that its watch cache has come to
         kind, key, revision = str(data["kind"]), str(data["key"]), int(data["revision"])
         cache = known.setdefault((who, kind), {})
         tally.looked_at += 1
