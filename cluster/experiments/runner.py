@@ -147,7 +147,8 @@ class Runner:
         return self.put_together(await self.world.journal(), await self.world.evidence(), digest)
 
     def put_together(self, journal: Any, evidence: Mapping[str, Any], digest: str = "") -> Run:
-        records = tuple(_relative(record, self._began) for record in journal if record[0] >= self._began)
+        began = self._began
+        records = tuple(_relative(r, began) for r in journal if r[0] >= began) if began else tuple(journal)
         book = self.book
         strikes = prove(book.strikes, self._timeline.deeds, evidence, records)
         return Run(
