@@ -126,7 +126,8 @@ class Run:
     role {term, role, leader}: of a member of the store;
     log {term, last, commit, applied, snapshot}: of a member of the store, a few times a second while it changes;
     write {kind, key, revision, verb, user, message}: an apiserver has written an object; `message` is [host, boot, id]
-    of the request that asked for it."""
+    of the request that asked for it;
+    cached {revision}: an apiserver's watch cache now has all up to there."""
 
     meta: Meta
     scenario: str

@@ -168,6 +168,7 @@ def embedded(
     header: dict[str, Any] = {
         "seconds": meta.seconds,
         "began": meta.began,
+        "engine": meta.engine,
         "bands": [band.data() for band in found],
         "phases": [[name, *span] for name, span in meta.phases.items()],
         "moments": [[m.time, m.text, m.place, m.outcome] for m in run.moments],
@@ -198,6 +199,7 @@ def _host(story: HostStory) -> dict[str, Any]:
         "roles": story.roles,
         "logs": story.logs,
         "offices": story.offices,
+        "cached": story.cached,
         "notes": [[time, event, text_of(data)] for time, event, data in story.notes],
     }
 

@@ -22,7 +22,8 @@ _MESSAGES = ("send", "deliver", "drop")
 class HostStory:
     """`life`: (time, "up" | "down" | "paused"). `roles`: (time, term, role, leader that it believes in) of a store
     member. `logs`: (time, term, last, commit, applied, snapshot). `offices`: (time, lease, role, holder) of a component
-    that elects by a Lease. `notes`: everything else that it noted: (time, event, data)."""
+    that elects by a Lease. `cached`: (time, revision up to which its watch cache has everything) of an apiserver.
+    `notes`: everything else that it noted: (time, event, data)."""
 
     name: str
     machine: str
@@ -30,6 +31,7 @@ class HostStory:
     roles: list[tuple[float, int, str, str]] = field(default_factory=list)
     logs: list[tuple[float, int, int, int, int, int]] = field(default_factory=list)
     offices: list[tuple[float, str, str, str]] = field(default_factory=list)
+    cached: list[tuple[float, int]] = field(default_factory=list)
     notes: list[tuple[float, str, Mapping[str, Any]]] = field(default_factory=list)
 
     @property
@@ -94,6 +96,8 @@ def _note(story: HostStory, record: Record) -> None:
         numbers = [data.get(name, 0) for name in ("term", "last", "commit", "applied", "snapshot")]
         if all(type(number) is int for number in numbers):
             story.logs.append((time, *numbers))
+    elif event == "cached" and type(data.get("revision")) is int:
+        story.cached.append((time, data["revision"]))
     elif event != "write":
         story.notes.append((time, event, data))
 

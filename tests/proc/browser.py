@@ -6,11 +6,13 @@ Must not know reports. Speaks the DevTools protocol over two pipes (--remote-deb
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,12 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--remote-debugging-pipe",
 )
+BECOME = """
+import os, sys
+for end, number in zip(sys.argv[1:3], (3, 4)):
+    os.dup2(int(end), number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 REQUIRE = "CAPSTAN_REQUIRE_CHROMIUM"
 
@@ -52,7 +60,7 @@ def chromium() -> str:
 class Browser:
     """One browser, one tab. `errors`: what the console and the page complained of. `requests`: addresses asked for."""
 
-    def __init__(self, folder: Path, patience: float = 60.0) -> None:
+    def __init__(self, folder: Path, patience: float = 40.0) -> None:
         self.errors: list[str] = []
         self.requests: list[str] = []
         self._patience = patience
@@ -61,16 +69,31 @@ class Browser:
         self._session = ""
         down, self._write = os.pipe()
         self._read, up = os.pipe()
+        # Its ends are 3 and 4 for the browser; here they are numbers that neither is.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (down, up)]
         command = [chromium(), *FLAGS, f"--user-data-dir={folder}", "about:blank"]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{down} 4>&{up}', "sh", *command],
-            pass_fds=(down, up),
+            [sys.executable, "-c", BECOME, *map(str, ends), *command],
+            pass_fds=ends,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(down)
-        os.close(up)
+        for end in (down, up, *ends):
+            os.close(end)
+        try:
+            self.fresh()
+        except BaseException:
+            self.close()
+            raise
+
+    def fresh(self) -> None:
+        """A new tab, instead of the one before, that nobody has complained in."""
+        if self._session:
+            self.send("Page.close")
+            self._session = ""
+        self.errors.clear()
+        self.requests.clear()
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -80,6 +103,9 @@ class Browser:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(10)
@@ -101,9 +127,11 @@ class Browser:
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self._write, data) :]
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + 2 * self._patience
         while True:
             told = self._next(end, method)
+            if told.get("sessionId", self._session) != self._session:
+                continue  # of a tab that is gone
             if told.get("id") == number:
                 assert "error" not in told, f"{method}: {told['error']}"
                 result: dict[str, Any] = told.get("result", {})
@@ -114,7 +142,7 @@ class Browser:
         while b"\0" not in self._rest:
             left = end - time.monotonic()
             ready, _, _ = select.select([self._read], [], [], max(0.0, left))
-            assert ready, f"the browser does not answer {waiting_for} within {self._patience:g} s"
+            assert ready, f"the browser does not answer {waiting_for} within {2 * self._patience:g} s"
             data = os.read(self._read, 1 << 20)
             assert data, f"the browser has ended during {waiting_for}"
             self._rest += data
@@ -159,19 +187,22 @@ class Browser:
         return result["result"].get("value")
 
     def until(self, expression: str) -> None:
-        """Wait in the page until it is true."""
+        """Wait in the page until it is true; AssertionError if it is not in time."""
         watch = f"""new Promise((done) => {{
+            const end = performance.now() + {self._patience * 1000};
             const look = () => {{
                 try {{ if ({expression}) return done(true); }} catch (e) {{ /* not there yet */ }}
+                if (performance.now() > end) return done(false);
                 setTimeout(look, 10);
             }};
             look();
         }})"""
         for _ in range(50):  # a navigation takes the promise with it
-            result = self.send("Runtime.evaluate", expression=watch, returnByValue=True, awaitPromise=True)
-            if result.get("result", {}).get("value") is True:
+            value = self.send("Runtime.evaluate", expression=watch, returnByValue=True, awaitPromise=True)["result"]
+            if value.get("value") is not None:
+                assert value["value"], f"not true within {self._patience:g} s: {expression}"
                 return
-        raise AssertionError(f"never true: {expression}")
+        raise AssertionError(f"the page went away: {expression}")
 
     def settle(self) -> None:
         """Until what was asked for has been drawn."""
@@ -189,6 +220,11 @@ class Browser:
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """Fingers: touchStart and touchMove with all of them, touchEnd with none."""
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.send("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
 
     def click(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):

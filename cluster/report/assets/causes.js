@@ -84,7 +84,7 @@ const Causes = {
   // A write of an API object: [time, apiserver, kind, key, revision, verb, user, message].
   ofWrite(write) {
     this.index();
-    const [time, apiserver, kind, , , , user, message] = write;
+    const [time, apiserver, , , , , user, message] = write;
     const steps = [];
     const notes = [];
     const server = this.hosts.get(apiserver);
@@ -102,7 +102,7 @@ const Causes = {
     const ask = this.storeAsk(server, since, at);
     if (ask.length) this.store(steps, notes, ask[0], ask[1]);
     else notes.push("no answer of the store lies before the write in the journal");
-    this.news(steps, kind.toLowerCase(), ask.length ? ask : null, at);
+    this.news(steps, notes, write);
     return this.chain(steps, notes);
   },
 
@@ -151,52 +151,43 @@ const Causes = {
     return "between the members";
   },
 
-  // Watches: from the members to their apiservers, and from those to informers: the first items after each knew.
-  news(steps, kind, ask, at) {
-    const m = this.m;
-    const limit = at + this.WINDOW;
-    const reach = new Map();
-    if (ask) {
-      const member = m.dst[ask[0]];
-      const inside = steps.filter((s) => m.dst[s.message] === member && this.kinds[m.kind[s.message]].startsWith("raft."));
-      const commit = Math.max(this.arrival(ask[0]), ...inside.map((s) => this.arrival(s.message)).filter((t) => t <= m.sent[ask[1]]));
-      reach.set(member, commit);
-    }
-    const told = new Set();
-    const closed = new Map(); // what an apiserver tells after it has heard of a later write may be about that one
-    const informers = new RegExp(`^${kind}\\.watch\\.items?$`);
-    const passes = (name) => name.startsWith("raft.") || /^store\.watch\.items?$/.test(name) || informers.test(name);
-    for (const i of this.between(ask ? reach.get(m.dst[ask[0]]) : at, limit, passes)) {
-      const known = reach.get(m.src[i]) ?? Infinity;
-      if (m.sent[i] < known) continue;
-      const name = this.kinds[m.kind[i]];
-      if (name.startsWith("raft.")) {
-        if (this.arrival(i) < (reach.get(m.dst[i]) ?? Infinity)) reach.set(m.dst[i], this.arrival(i));
+  // Watches: what told each apiserver of the revision, as its journal says, and the informers that it then told.
+  news(steps, notes, write) {
+    const [time, writer, kind, , revision] = write;
+    let untold = 0;
+    for (const host of this.head.hosts) {
+      // Where every replica counts for itself, a revision means something at one apiserver only.
+      if (host.component !== "apiserver" || (this.head.engine === "eventual" && host.name !== writer)) continue;
+      const first = host.cached.findIndex(([at, seen]) => seen >= Number(revision) && at > time - this.WINDOW / 1e6);
+      if (first < 0) {
+        untold++;
         continue;
       }
-      const link = `${m.src[i]}>${m.dst[i]}`;
-      if (told.has(link) || (informers.test(name) && m.sent[i] > (closed.get(m.src[i]) ?? Infinity))) continue;
-      told.add(link);
-      if (name.startsWith("store.")) {
-        this.step(steps, i, "the member tells the apiserver that watches it");
-        if (this.arrival(i) < (reach.get(m.dst[i]) ?? Infinity)) reach.set(m.dst[i], this.arrival(i));
-        closed.set(m.dst[i], Math.max(this.nextNews(m.dst[i], this.arrival(i)), this.arrival(i) + 300));
-      } else this.step(steps, i, "the apiserver tells an informer");
+      const at = host.cached[first][0] * 1e6;
+      const following = host.cached.slice(first + 1).find(([later]) => later * 1e6 > at + 1);
+      this.tell(steps, this.hosts.get(host.name), kind.toLowerCase(), at, following ? following[0] * 1e6 : Infinity);
     }
+    if (untold) notes.push(`${many(untold, "apiserver")} did not note when ${untold === 1 ? "it" : "they"} heard of it`);
   },
 
-  // When the next item of the store's watch reaches this apiserver.
-  nextNews(apiserver, after) {
+  // The item that told one apiserver at `at`, and what it told informers before it heard of the next write.
+  tell(steps, apiserver, kind, at, until) {
     const m = this.m;
-    let least = Infinity;
-    for (const i of this.between(after - 5e3, after + this.WINDOW, (kind) => /^store\.watch\.items?$/.test(kind))) {
-      if (m.sent[i] > least) break;
-      if (m.dst[i] === apiserver && this.arrival(i) > after) least = Math.min(least, this.arrival(i));
+    let item = -1;
+    for (const i of this.between(at - this.WINDOW, at + 1, (name) => /^store\.watch\.items?$/.test(name))) {
+      if (m.dst[i] === apiserver && this.arrival(i) <= at + 1 && (item < 0 || this.arrival(i) >= this.arrival(item))) item = i;
     }
-    return least - 1;
+    this.step(steps, item, "the member tells the apiserver that watches it");
+    const told = new Set();
+    const informers = new RegExp(`^${kind}\\.watch\\.items?$`);
+    for (const i of this.between(at - 1, Math.min(Math.max(until, at + 300), at + this.WINDOW), (name) => informers.test(name))) {
+      if (m.src[i] !== apiserver || told.has(m.dst[i])) continue;
+      told.add(m.dst[i]);
+      this.step(steps, i, "the apiserver tells an informer");
+    }
   },
 
-  // What a client of the store sent and got from `start` to `end` (seconds, microseconds), and what it set in motion.
+  // What a client of the store sent and got from `start` to `end` (microseconds), and what it set in motion.
   ofOperation(client, start, end) {
     this.index();
     const host = this.hosts.get(client);
@@ -204,7 +195,7 @@ const Causes = {
     const notes = [];
     if (host === undefined) return this.chain(steps, notes);
     const m = this.m;
-    const asks = [...this.between(start * 1e6 - 2, end, (kind) => !/\.(reply|ping)$/.test(kind))].filter((i) => m.src[i] === host);
+    const asks = [...this.between(start - 2, end, (kind) => !/\.(reply|ping)$/.test(kind))].filter((i) => m.src[i] === host);
     for (const ask of asks.slice(0, 20)) {
       const answers = (this.answers.get(ask) || []).filter((i) => m.sent[i] <= end + 1e6);
       if (!answers.length) this.step(steps, ask, m.fate[ask] ? "asked, and lost" : "asked, and never answered");

@@ -146,7 +146,7 @@ const Operations = {
     const box = $("operations-chosen");
     const [first, ...rest] = this.tell(i);
     box.replaceChildren(el("strong", {}, first), ...rest.map((line) => el("div", {}, line)));
-    const chain = Causes.ofOperation(names.clients[table.client[i]], table.start[i] / 1e6, this.until(i) / 1e6);
+    const chain = Causes.ofOperation(names.clients[table.client[i]], table.start[i], this.until(i));
     if (chain.steps.length) {
       box.append(el("button", {
         type: "button",

@@ -60,6 +60,17 @@ def test_terms_have_the_first_leader_that_told_of_them() -> None:
     assert all(leader.startswith("store-") for _, _, leader in found)
 
 
+def test_every_apiserver_tells_how_far_its_cache_is() -> None:
+    run = cluster_run()
+    newest = max(int(row[4]) for row in embedded.writes(run) if row[0] < run.meta.seconds - 1)
+    servers = [story for story in hosts(run) if story.component == "apiserver"]
+    assert len(servers) == 3
+    for story in servers:
+        revisions = [revision for _, revision in story.cached]
+        assert revisions == sorted(revisions)
+        assert revisions[-1] >= newest
+
+
 def test_the_store_comes_first_then_masters_workers_and_seats() -> None:
     names = [story.name for story in hosts(cluster_run())]
     assert names[:4] == ["store-0", "store-1", "store-2", "apiserver-0"]
