@@ -75,12 +75,21 @@ def _judge_lost(run: Run, _: Options) -> Finding:
             wrong += _overtaken(run.operations, name, key, last, acknowledged)
     appended, found = _lost_elements(run.operations)
     looked_at, wrong = looked_at + appended, wrong + found
-    for conflict in run.finals.get("conflicts") or ():
-        writes = int(conflict.get("writes", 1))
-        text = f'the store says that it dropped {writes} writes of "{conflict.get("key")}" for others'
+    for key_name, writes in _conflicts(run.finals.get("conflicts") or ()):
         looked_at += writes
-        wrong.append((text, ()))
+        wrong.append((f'the store says that it dropped {writes} writes of "{key_name}" for others', ()))
     return _finding("lost-writes", wrong, looked_at, "acknowledged writes of keys whose last value is known")
+
+
+def _conflicts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """(key, writes) of each conflict once: every replica that met it names it."""
+    found: dict[Any, tuple[str, int]] = {}
+    for number, row in enumerate(rows):
+        name, writes = str(row.get("key")), int(row.get("writes", 1))
+        stamp = freeze(row["stamp"]) if "stamp" in row else number
+        before = found.get((name, stamp), (name, 0))
+        found[name, stamp] = max(before, (name, writes), key=lambda pair: pair[1])
+    return list(found.values())
 
 
 def _last(history: Sequence[Operation], key: _Key, name: str, finals: Mapping[str, Any]) -> tuple[Any, float] | None:

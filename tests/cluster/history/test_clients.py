@@ -273,3 +273,10 @@ def test_duplicated_writes(story: str, parts: dict[str, Any], said: str) -> None
     finding = say("duplicated-writes", run(**parts))
     assert finding.said == ("violated" if said else "ok")
     assert said in finding.summary
+
+
+def test_a_conflict_that_several_replicas_name_counts_once() -> None:
+    rows = [{"key": "x", "stamp": [1, 0, "a"], "writes": n, "replica": f"store-{n}"} for n in (1, 3)]
+    finding = say("lost-writes", run(finals={"conflicts": [*rows, {"key": "y", "stamp": [2, 0, "b"], "writes": 1}]}))
+    assert (finding.looked_at, len(finding.because)) == (4, 2)
+    assert 'dropped 3 writes of "x"' in finding.summary
