@@ -93,23 +93,24 @@ def _both(run: Run, first: Tenure, second: Tenure) -> Iterator[str]:
 def _judge_early(run: Run, options: Options) -> Finding:
     """A lease that was granted or kept alive is there until its seconds are over, from when it was asked for on."""
     promises: dict[str, list[tuple[int, float]]] = {}
-    revoked: dict[str, list[int]] = {}
+    granted: dict[str, float] = {}
+    revokes: dict[str, list[Operation]] = {}
+    for o in run.operations:
+        if o.kind == "revoke" and o.outcome != "fail":
+            revokes.setdefault(o.key, []).append(o)
     looked_at = 0
     told: list[str] = []
     numbers: list[int] = []
     for number in sorted(range(len(run.operations)), key=lambda n: (run.operations[n].start, n)):
         o = run.operations[number]
         if o.kind == "grant" and o.outcome == "ok":
-            promises[o.key] = [(number, float(o.value))]
-            revoked.pop(o.key, None)
-        elif o.key in promises and o.kind == "revoke" and o.outcome != "fail":
-            revoked.setdefault(o.key, []).append(number)
+            promises[o.key], granted[o.key] = [(number, float(o.value))], o.start
         elif o.key in promises and o.outcome == "ok" and o.kind in ("keepalive", "read"):
             looked_at += 1
             if not _says_gone(o):
                 if o.kind == "keepalive":
                     promises[o.key].append((number, promises[o.key][0][1]))
-            elif not any(run.operations[n].start <= o.end for n in revoked.get(o.key, ())):
+            elif not any(granted[o.key] <= r.end and r.start <= o.end for r in revokes.get(o.key, ())):
                 broken = _broken(run.operations, promises[o.key], o, options["clockRate"])
                 if broken is not None:
                     told.append(_too_early(run.operations[broken], o, promises[o.key][0][1]))

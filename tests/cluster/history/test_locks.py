@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cluster.history.record import Operation
+from cluster.history.record import Kind, Operation, Outcome
 from tests.cluster.history.runs import cut, op, run, say
 
 
@@ -82,6 +84,7 @@ LEASES: list[tuple[str, list[Operation], str]] = [
     ("kept alive, gone in time", [lease(0, 1), op("keepalive", None, 2, 2.2, 3), look(3, 5, None)], ""),
     ("revoked", [lease(0, 1), op("revoke", None, 1, 1.2), look(1.5, 2, None)], ""),
     ("perhaps revoked", [lease(0, 1), op("revoke", None, 1, 1.2, outcome="unknown"), look(1.5, 2, None)], ""),
+    ("revoked while it was looked for", [lease(0, 1), look(1.5, 2, None), op("revoke", None, 1.8, 2.2)], ""),
     ("not revoked for certain", [lease(0, 1), op("revoke", None, 1, 1.2, outcome="fail"), look(1.5, 2, None)], "gone"),
     ("told so by a keepalive", [lease(0, 1), op("keepalive", None, 1.5, 2, False)], "found the lease gone"),
 ]
@@ -99,3 +102,21 @@ def test_leases_last(story: str, history: list[Operation], said: str) -> None:
 def test_a_fast_clock_shortens_what_was_promised() -> None:
     history = [lease(0, 1), look(1.5, 2, None)]
     assert say("lease-not-early", run(operations=history), clockRate=1.5).said == "ok"
+
+
+@st.composite
+def about_a_lease(draw: st.DrawFn) -> Operation:
+    kind: Kind = draw(st.sampled_from(["read", "read", "keepalive", "revoke"]))
+    start = draw(st.integers(1, 8))
+    outcome: Outcome = draw(st.sampled_from(["ok", "ok", "ok", "unknown", "fail"]))
+    results: dict[str, list[Any]] = {"read": ["k", None], "keepalive": [3, False], "revoke": [None, False]}
+    result = draw(st.sampled_from(results[kind])) if outcome == "ok" else None
+    return op(kind, None, start, start + draw(st.integers(0, 4)), result, outcome=outcome)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(about_a_lease(), max_size=6))
+def test_a_broken_promise_is_never_explained_by_any_order(history: list[Operation]) -> None:
+    story = run(operations=[lease(0, 1), *history])
+    if say("lease-not-early", story).said == "violated":
+        assert say("linearizable", story, model="lease").said == "violated"
