@@ -76,5 +76,7 @@ async def _conflicts(stage: Stage) -> list[dict[str, Any]]:
             continue
         for lost in seen.lost:
             stamps = {"stamp": list(lost.stamp), "lost_to": list(lost.lost_to)}
-            found.append({"replica": member, "key": lost.key.decode(), **stamps, "writes": lost.writes})
+            found.append(
+                {"replica": member, "key": lost.key.decode().removeprefix(PREFIX), **stamps, "writes": lost.writes}
+            )
     return found

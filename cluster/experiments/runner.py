@@ -51,7 +51,7 @@ class Runner:
         self._timeline = Timeline(self.stage, self._observer)
         self._machines: dict[Address, str] = {}
         self._complete = False
-        setting.check(scenario, venue.name, venue.spec is not None)
+        setting.check(scenario, venue.name, venue.spec)
 
     async def run(self) -> None:
         """To its end. Raises what ended it early, after healing."""
@@ -82,6 +82,8 @@ class Runner:
         await self._remember_machines()
         await self._observer.begin()
         await setting.ready(self.stage, self._observer)
+        if self.stage.venue.spec is not None:
+            await setting.clear(self.stage)
         await setting.apply_objects(self.stage)
 
     async def _steady(self, within: float, phase: str) -> None:
@@ -133,6 +135,11 @@ class Runner:
             await self._timeline.undo_all()
             await setting.mend(self.stage)
         self.book.enter("")
+        if self.stage.venue.spec is not None:
+            try:
+                await setting.clear(self.stage)
+            except StatusError as error:
+                self.book.say(f"its keys and objects are left: {error}")
         await self._observer.end()
         await self._remember_machines()
 

@@ -7,29 +7,46 @@ from __future__ import annotations
 
 import asyncio
 
+from cluster.config import ClusterSpec
 from cluster.errors import StatusError, UsageError
 from cluster.experiments.observer import Observer, leader_of
-from cluster.experiments.stage import Stage
+from cluster.experiments.stage import PATIENCE, Stage
 from cluster.experiments.strikes.table import STRIKES
+from cluster.experiments.workloads.objects import KIND, LABEL, NAMESPACE
+from cluster.experiments.workloads.register import PREFIX
 from cluster.scenario.actions import ACTIONS
 from cluster.scenario.model import Scenario, Step
 from cluster.topology import Placement, placements
 from cluster.world.scenario import Spec
+from store.client import prefix_end
 
 READY = 60.0
 """Seconds that the store has to elect a leader, and the nodes to be Ready."""
 CONTROL = ("wait", "await", "heal", "parallel", "sequence", "say")
 
 
-def check(scenario: Scenario, world: str, joined: bool = False) -> None:
-    """UsageError for what this world cannot do, or this scenario says it is not for. `joined`: the cluster is
+def check(scenario: Scenario, world: str, joined: ClusterSpec | None = None) -> None:
+    """UsageError for what this world cannot do, or this scenario says it is not for. `joined`: the cluster that is up,
     somebody's, who goes on with it."""
     if world not in scenario.worlds:
         remedy = f"--world {scenario.worlds[0]}"
         text = f"this story is told in {' and '.join(scenario.worlds)} only"
         raise UsageError(text, place=scenario.place, remedy=remedy)
+    if joined is not None:
+        _check_fits(scenario, joined)
     for step in scenario.timeline:
-        _check_step(step, scenario, world, joined)
+        _check_step(step, scenario, world, joined is not None)
+
+
+def _check_fits(scenario: Scenario, spec: ClusterSpec) -> None:
+    shape = scenario.shape
+    wanted = {"masters": shape.masters, "workers": 0 if shape.only == "store" else shape.workers}
+    small = [f"{count} {name}" for name, count in wanted.items() if getattr(spec, name) < count]
+    if shape.engine != spec.engine:
+        small.append(f"engine {shape.engine}")
+    if small:
+        text = f"this story wants {' and '.join(small)}, and the cluster has not got that"
+        raise UsageError(text, place=scenario.place, remedy="another --on, or none: a cluster of its own")
 
 
 def _check_step(step: Step, scenario: Scenario, world: str, joined: bool) -> None:
@@ -42,6 +59,9 @@ def _check_step(step: Step, scenario: Scenario, world: str, joined: bool) -> Non
     if joined and (action.group == "membership" or step.action in ("join", "leave")):
         text = f"{step.action} changes what the cluster's own file says it is made of"
         raise UsageError(text, place=step.place, remedy="run it in a cluster of its own, without --on")
+    if action.group == "membership" and scenario.shape.engine != "raft":
+        text = f"{step.action} is not possible with engine {scenario.shape.engine}"
+        raise UsageError(text, place=step.place, remedy="cluster: {engine: raft}")
     if scenario.shape.only == "store" and (action.group in ("api", "objects") or step.action in WORKERS):
         text = f"{step.action} is for a whole cluster, this one is the store alone"
         raise UsageError(text, place=step.place, remedy="cluster: {only: cluster}")
@@ -70,6 +90,14 @@ def placed(stage: Stage) -> list[Placement]:
 async def boot(stage: Stage) -> None:
     """All at once, as machines do."""
     await asyncio.gather(*(stage.world.start(p.name, p.machine, p.spec) for p in placed(stage)))
+
+
+async def clear(stage: Stage) -> None:
+    """Of a cluster that was up: nothing of an earlier run's workloads is left in it, nor of this one's at its end."""
+    store, start = await stage.store(), PREFIX.encode()
+    await store.delete(start, prefix_end(start), timeout=PATIENCE)
+    if stage.whole:
+        await (await stage.client()).delete_collection(KIND, NAMESPACE, labels=f"{LABEL}=objects")
 
 
 async def ready(stage: Stage, observer: Observer) -> None:

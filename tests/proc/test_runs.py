@@ -89,6 +89,22 @@ checks: [one-leader-per-term]
 """
 
 
+SHORT = """
+capstan: 1
+name: short
+title: One that ends
+cluster: {masters: 3, workers: 1}
+workload: [{type: register}, {type: objects, name: things, rate: 20}]
+steadyState: [store has a leader]
+timeline:
+- kill: leader:store
+  for: 1s
+- wait: 2s
+settle: 500ms
+checks: [linearizable, one-leader-per-term]
+"""
+
+
 class Started:
     """A `launch.py` of its own; what it says is read line by line."""
 
@@ -198,6 +214,11 @@ def test_on_a_cluster_that_is_up_it_heals_even_when_it_is_killed(tmp_path: Path)
             return running and clocks and not status["rules"]
 
         soon(healed, "it is not healed")
+        (tmp_path / "short.yaml").write_text(SHORT)
+        for out in ("first", "second"):  # nothing of the first is met by the second
+            Started(tmp_path, "run", "short.yaml", "--on", "mine", "--out", out).end(0)
+        left = Started(tmp_path, "get", "configmaps", "--name", "mine", "-l", "experiments=objects").end(0)
+        assert "things" not in left
         refused = Started(tmp_path, "run", "grow.yaml", "--on", "mine", "--out", "other")
         (tmp_path / "grow.yaml").write_text(LONG.replace("- pause: store-0", "- grow: 1"))
         assert "in a cluster of its own" in refused.process.communicate(timeout=60)[1]

@@ -18,6 +18,7 @@ from cluster.errors import StatusError
 from cluster.experiments.workloads.player import Answer, Kindred, Player
 from cluster.topology import apiservers
 
+KIND, NAMESPACE, LABEL = "ConfigMap", "default", "experiments"
 VALUE = "experiments/value"
 """The annotation that holds an object's value."""
 PAUSE = 0.1
@@ -37,7 +38,7 @@ async def play(player: Player) -> None:
     servers = apiservers(player.stage.spec, player.number)
     if player.number < observers:
         servers = servers[:1]
-    shelf = Shelf(player.stage.api_client(player.rpc, servers, player.workload.timeout), "ConfigMap", "default")
+    shelf = Shelf(player.stage.api_client(player.rpc, servers, player.workload.timeout), KIND, NAMESPACE)
     if player.number < observers:
         await observe(player, shelf)
     while True:
@@ -73,7 +74,7 @@ async def read(shelf: Shelf, key: str, mode: str, found: list[dict[str, Any]]) -
 
 
 async def create(shelf: Shelf, key: str, value: int) -> Answer:
-    meta = {"name": key, "namespace": shelf.namespace, "annotations": {VALUE: str(value)}}
+    meta = {"name": key, "namespace": shelf.namespace, "annotations": {VALUE: str(value)}, "labels": {LABEL: "objects"}}
     return await _swapped(shelf.client.create({"apiVersion": "v1", "kind": shelf.kind, "metadata": meta}))
 
 
