@@ -41,7 +41,7 @@ const Charts = {
       cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, sync: { key: "capstan" } },
       legend: { live: true },
       axes: [
-        { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => seconds(tick, (View.end - View.start) / 2)) },
+        { ...axis, size: 32, space: 90, values: (_, ticks) => ticks.map((tick) => seconds(tick, (View.end - View.start) / 2)) },
         { ...axis, size: 62, ...(scales.y.distr === 3 ? { filter: tens, grid: { ...axis.grid, filter: tens } } : {}), values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : told(tick))) },
       ],
       series: [{ label: "time", value: (_, v) => (v == null ? "-" : seconds(v)) }, ...lines],

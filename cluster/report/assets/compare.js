@@ -22,7 +22,7 @@ function overlay(place, runs, longest, lines, scale, told) {
     scales: { x: { time: false, range: () => [0, longest] }, y: scale },
     cursor: { drag: { x: false, y: false } },
     axes: [
-      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => seconds(tick, longest / 2)) },
+      { ...axis, size: 32, space: 80, values: (_, ticks) => ticks.map((tick) => seconds(tick, longest / 2)) },
       { ...axis, size: 62, ...(scale.distr === 3 ? { filter: tens, grid: { ...axis.grid, filter: tens } } : {}), values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : told(tick))) },
     ],
     series,

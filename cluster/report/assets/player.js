@@ -79,15 +79,19 @@ const Player = {
 
   members(time) {
     const members = State.members(time);
-    const highest = Math.max(1, ...members.map((m) => m.last || 0));
+    // Bars begin a little before the index that the slowest has applied, so that one sees who is behind.
+    const known = members.filter((m) => m.last !== null);
+    const highest = Math.max(1, ...known.map((m) => m.last));
+    const lowest = Math.min(highest, ...known.map((m) => m.applied));
+    const base = Math.max(0, Math.floor(lowest - Math.max(4, highest - lowest)));
     $("state-members").replaceChildren(...members.map((m) => el("div", { class: `member ${m.role} ${m.life}` },
       el("div", { class: "head" }, el("strong", {}, m.name), el("span", { class: "pill" }, m.life === "paused" ? `${m.role}, paused` : m.role)),
       el("div", { class: "small" }, m.life === "down" ? "down" : `term ${m.term}, ${m.leader ? `believes in ${m.leader}` : "knows no leader"}`),
-      m.last === null ? el("div", { class: "small" }, "its log is not in the journal") : this.log(m, highest))));
+      m.last === null ? el("div", { class: "small" }, "its log is not in the journal") : this.log(m, base, highest))));
   },
 
-  log(m, highest) {
-    const bar = (value, look) => el("span", { class: look, style: `width:${(100 * value) / highest}%` });
+  log(m, base, highest) {
+    const bar = (value, look) => el("span", { class: look, style: `width:${(100 * Math.max(0, value - base)) / (highest - base || 1)}%` });
     return el("div", {},
       el("div", { class: "log", title: `snapshot ${m.snapshot}, applied ${m.applied}, commit ${m.commit}, last ${m.last}` },
         bar(m.last, "last"), bar(m.commit, "commit"), bar(m.applied, "applied")),
@@ -103,9 +107,9 @@ const Player = {
       const containers = node.containers === null ? "not recorded" : node.containers.length ? node.containers.map((name) => el("span", { class: "pod real" }, name.split("/").pop())) : "none";
       return el("tr", {},
         el("th", {}, node.name),
-        el("td", { class: node.ready === "True" ? "good" : "bad" }, `Ready=${node.ready}`, node.taints.length ? el("div", { class: "small" }, node.taints.join(" ")) : ""),
-        el("td", { class: node.really === "up" ? "good" : "bad" }, node.really, agree ? "" : el("div", { class: "small" }, "not what the API says")),
-        el("td", {}, pods.length ? pods : "none"), el("td", {}, containers));
+        el("td", { class: node.ready === "True" ? "good" : "bad", "data-label": "the API says" }, `Ready=${node.ready}`, node.taints.length ? el("div", { class: "small" }, node.taints.join(" ")) : ""),
+        el("td", { class: node.really === "up" ? "good" : "bad", "data-label": "really" }, node.really, agree ? "" : el("div", { class: "small" }, "not what the API says")),
+        el("td", { "data-label": "pods" }, pods.length ? pods : "none"), el("td", { "data-label": "containers" }, containers));
     });
     $("state-nodes-body").replaceChildren(...rows);
   },

@@ -114,7 +114,7 @@ const SpaceTime = {
     else this.drawDensity(context, panel);
     context.globalAlpha = 1;
     this.drawMarks(context, panel);
-    if (this.chain) for (const i of this.chain.messages) this.strong(context, panel, i);
+    if (this.chain) this.drawChain(context, panel);
     if (this.chosen >= 0) this.strong(context, panel, this.chosen, true);
     context.restore();
     for (const host of this.lanes()) laneName(context, panel, this.head.hostNames[host], this.y(panel, host));
@@ -173,7 +173,7 @@ const SpaceTime = {
       lines.lineTo(x2, y2);
       if (this.m.fate[i]) lost.push([x2, y2]);
       else if (heads) tip(tips, x1, y1, x2, y2);
-      if (count < 70) texts.push([i, (x1 + x2) / 2, (y1 + y2) / 2]);
+      if (count < 70 && !this.chain) texts.push([i, (x1 + x2) / 2, (y1 + y2) / 2]);
     });
     context.lineWidth = count > 1500 ? 0.7 : 1.1;
     for (const [colour, [lines, tips]] of paths) {
@@ -191,11 +191,12 @@ const SpaceTime = {
       context.lineTo(x - 3, y + 3);
     }
     context.stroke();
-    this.labels(context, panel, texts);
+    if (texts.length) this.labels(context, panel, texts);
   },
 
   labels(context, panel, texts) {
     const taken = [];
+    context.globalAlpha = 1;
     context.textAlign = "center";
     for (const [i, x, y] of texts) {
       const text = this.head.kinds[this.m.kind[i]];
@@ -270,10 +271,20 @@ const SpaceTime = {
         last = x;
         context.fillStyle = Theme.get(colours[symbol]);
         context.beginPath();
-        context.arc(x, this.y(panel, n), symbol === "*" || symbol === "x" ? 4.5 : symbol === "." ? 2 : 3.2, 0, 7);
+        context.arc(x, this.y(panel, n), symbol === "*" || symbol === "x" ? 4.5 : symbol === "." ? 2 : to - from > 60 ? 1.8 : 3.2, 0, 7);
         context.fill();
       }
     }
+  },
+
+  drawChain(context, panel) {
+    const texts = [];
+    for (const i of this.chain.messages) {
+      this.strong(context, panel, i);
+      const [x1, y1, x2, y2] = this.ends(panel, i);
+      texts.push([i, (x1 + x2) / 2, (y1 + y2) / 2]);
+    }
+    if (texts.length < 60) this.labels(context, panel, texts);
   },
 
   strong(context, panel, i, chosen) {

@@ -312,6 +312,7 @@ function laneName(context, panel, text, y, look = "text") {
   context.fillStyle = Theme.get(look);
   const room = panel.left - 6;
   let shown = text;
-  while (shown.length > 3 && context.measureText(shown).width > room) shown = `${shown.slice(0, -3)}..`;
+  // What tells hosts of one sort apart is at the end.
+  for (let keep = text.length - 5; keep > 1 && context.measureText(shown).width > room; keep--) shown = `${text.slice(0, keep)}..${text.slice(-3)}`;
   context.fillText(shown, 2, y);
 }
