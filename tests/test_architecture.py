@@ -65,6 +65,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "store.engines",
         "store.client",
         "store.administrator",
+        "store.mvcc.values",
         "cluster.scenario",
         "cluster.history",
         "cluster.report",
