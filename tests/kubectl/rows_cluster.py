@@ -1,0 +1,51 @@
+"""Rows about the cluster itself: what there is, nodes, who one is. Data only."""
+
+from tests.kubectl.row import Row, row, until
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: guest}
+spec: {terminationGracePeriodSeconds: 0, nodeName: worker-1, containers: [{name: main, image: nginx}]}
+"""
+
+CLUSTER: dict[str, tuple[Row, ...]] = {
+    "looking": (
+        row("version", r"Server Version: v1\.32"),
+        row("cluster-info", "Kubernetes control plane is running at"),
+        row("api-versions", "^v1$", "^apps/v1$"),
+        row("api-resources", r"^pods +po +v1 +true +Pod$", r"^deployments +deploy +apps/v1 +true +Deployment$"),
+        row("api-resources --namespaced=false -o name", "^nodes$", "^namespaces$", hides="^pods$"),
+        row("get ns", r"^kube-system +Active"),
+        row("get nodes --show-labels", r"^worker-0 +Ready", r"kubernetes\.io/hostname=worker-0"),
+        row("get nodes -o wide", r"^NAME +STATUS +ROLES +AGE +VERSION +INTERNAL-IP"),
+        row("get no -o name", r"^node/worker-0$", r"^node/worker-1$"),
+        row("describe node worker-0", r"^Name: +worker-0", "^Conditions:", r"Ready +True", "^Capacity:", "^Events:"),
+        row("get all -A", r"service/kubernetes"),
+        row("get Deployments,Pods,ServiceAccounts,replicasets,services -n kube-system", "No resources found"),
+        row("get --raw /version", '"gitVersion":"v1.32'),
+        row("get --raw /readyz?verbose", r"\[\+\]store ok", "readyz check passed"),
+        row("get --raw /api/v1/namespaces/default", '"kind":"Namespace"'),
+        row("explain deployment.spec.replicas", "FIELD: replicas <integer>"),
+        row("explain pod --recursive", r"containers\s+<\[\]Container>"),
+        row("get nosuchthings", 'the server doesn\'t have a resource type "nosuchthings"', status=1),
+        row("get pod nobody", r'Error from server \(NotFound\): pods "nobody" not found', status=1),
+        row("get pods", "No resources found in looking namespace"),
+        row("config view --minify", "namespace: looking"),
+    ),
+    "nodes": (
+        row("create -f -", "pod/guest created", stdin=POD),
+        row("wait --for=condition=Ready pod/guest --timeout=15s", "pod/guest condition met"),
+        row("taint nodes worker-1 only=tests:NoSchedule", "node/worker-1 tainted"),
+        row("describe node worker-1", "Taints: +only=tests:NoSchedule", "nodes +guest"),
+        row("taint nodes worker-1 only-", "node/worker-1 untainted"),
+        row("label node worker-1 disk=ssd", "node/worker-1 labeled"),
+        row("get nodes -l disk=ssd -o name", "^node/worker-1$", hides="worker-0"),
+        row("label node worker-1 disk-", "node/worker-1 unlabeled"),
+        row("cordon worker-1", "node/worker-1 cordoned"),
+        row("get node worker-1", r"Ready,SchedulingDisabled"),
+        row("drain worker-1 --ignore-daemonsets --force --grace-period=1", "evicting pod nodes/guest", "drained"),
+        row("uncordon worker-1", "node/worker-1 uncordoned"),
+        until("get node worker-1", r"^worker-1 +Ready +"),
+    ),
+}
