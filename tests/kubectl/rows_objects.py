@@ -52,7 +52,13 @@ OBJECTS: dict[str, tuple[Row, ...]] = {
         row("delete pc urgent", '"urgent" deleted'),
         row("create configmap d --from-literal=a=b --dry-run=server -o yaml", "creationTimestamp: .2", "name: d"),
         row("get cm d", "NotFound", status=1),
-        row("create -f -", 'Service "wrong" is invalid: spec.ports', stdin=WRONG, status=1),
+        row(
+            "create -f -",
+            r'^The Service "wrong" is invalid: ',
+            r"spec.ports\[0\].port: Invalid value: 99999",
+            stdin=WRONG,
+            status=1,
+        ),
     ),
     "applying": (
         row("apply -f -", "configmap/settings created", "configmap/more created", stdin=TWO),
