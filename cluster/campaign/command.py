@@ -109,7 +109,7 @@ def run(scenario: Scenario, order: Order) -> int:
                 if order.keep:
                     kept = keeping.keep(scenario, tally.failures, Path(order.keep), order)
                 if order.shrink:
-                    shrunk, place = _shrink(scenario, order, tally, executor)
+                    shrunk, place = _shrink(scenario, order, teller, executor)
     except KeyboardInterrupt:
         tally.interrupted = True
         if not told:
@@ -147,10 +147,10 @@ def _executor(job: Job, order: Order, tally: Tally) -> Iterator[Executor]:
 # ── the smallest one ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shrink(scenario: Scenario, order: Order, tally: Tally, executor: Executor) -> tuple[Shrunk | None, Path]:
+def _shrink(scenario: Scenario, order: Order, teller: Teller, executor: Executor) -> tuple[Shrunk | None, Path]:
     """Of the violated seed whose check failed most often, the first; its story made small, and written down."""
     say = (lambda text: None) if order.as_json else print
-    chosen = choose(tally)
+    chosen = choose(teller.tally)
     if chosen is None:
         say("nothing to shrink: no seed is violated")
         return None, Path()
@@ -158,7 +158,9 @@ def _shrink(scenario: Scenario, order: Order, tally: Tally, executor: Executor) 
     first, _ = story.play(scenario, chosen.seed, order.schedule)
     folder = str(files.find(order.file).absolute().parent)
     shrinker = Shrinker(executor, chosen, order.file, folder)
+    shrinker.beat = lambda runs, best: teller.shrinking(runs, keeping.size(best.scenario))
     shrunk = shrinker.shrink(Failing(scenario, chosen.seed, order.schedule), first)
+    teller.clear()
     place = Path(order.out or Path(order.keep or ".capstan/runs") / f"{scenario.name}-minimal-{chosen.seed}")
     for line in keeping.write_minimal(scenario, shrunk, place):
         say(line)

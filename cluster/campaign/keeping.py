@@ -83,8 +83,17 @@ def size(scenario: Scenario) -> str:
     shape = scenario.shape
     strikes = sum(_strikes(step) for step in scenario.timeline)
     clients = sum(workload.clients for workload in scenario.workloads)
-    machines = f"{shape.masters} members" if shape.only == "store" else f"{shape.masters} + {shape.workers} machines"
-    return f"{strikes} entries in the timeline, {clients} clients, {machines}, {scenario.seconds:g} s"
+    store = shape.only == "store"
+    machines = several(shape.masters, "member") if store else f"{shape.masters} + {shape.workers} machines"
+    return (
+        f"{several(strikes, 'entry', 'entries')} in the timeline, {several(clients, 'client')}, {machines}, "
+        f"{scenario.seconds:g} s"
+    )
+
+
+def several(count: int, one: str, many: str = "") -> str:
+    """ "1 client", "3 clients"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def _strikes(step: Step) -> int:

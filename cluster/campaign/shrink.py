@@ -133,7 +133,7 @@ class Shrinker:
     def _same(self, result: Result) -> bool:
         if self.check:
             return self.check in result.failed
-        return result.outcome == self._first.outcome
+        return result.outcome == self._first.outcome and not result.failed
 
     def _try(self, text: str, attempts: Sequence[tuple[int, str]]) -> list[Result | None]:
         """A result for each; None where its worker was lost."""

@@ -23,7 +23,7 @@ class Teller:
     """`out` for people; with --json nothing but the bar, on standard error."""
 
     def __init__(self, tally: Tally, replay: Replay, out: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._tally = tally
+        self.tally = tally
         self._replay = replay
         self._out = out or sys.stdout
         self._screen = sys.stderr if sys.stderr.isatty() else None
@@ -34,16 +34,23 @@ class Teller:
     def bar(self) -> None:
         if self._screen is None:
             return
-        tally = self._tally
+        tally = self.tally
         total = len(tally.seeds)
         filled = WIDTH * tally.done // total
-        left = (total - tally.done) / tally.rate if tally.rate else 0.0
+        left = f", {clock((total - tally.done) / tally.rate)} left" if tally.rate else ""
         bad = tally.outcomes["violated"], tally.outcomes["unknown"]
         words = "".join(f", {n} {name}" for n, name in zip(bad, ("violated", "unknown"), strict=True) if n)
-        line = f"[{'#' * filled}{'.' * (WIDTH - filled)}] {tally.done}/{total}, {tally.rate:.1f}/s, {clock(left)} left"
-        self._screen.write(f"\r\x1b[2K{line}{words}")
-        self._screen.flush()
-        self._drawn = True
+        self._draw(f"[{'#' * filled}{'.' * (WIDTH - filled)}] {tally.done}/{total}, {tally.rate:.1f}/s{left}{words}")
+
+    def shrinking(self, runs: int, size: str) -> None:
+        """How small it is by now."""
+        self._draw(f"{runs} runs; smallest so far: {size}")
+
+    def _draw(self, line: str) -> None:
+        if self._screen is not None:
+            self._screen.write(f"\r\x1b[2K{line}")
+            self._screen.flush()
+            self._drawn = True
 
     def clear(self) -> None:
         if self._drawn and self._screen is not None:
@@ -65,7 +72,7 @@ class Teller:
     def summary(self) -> None:
         self.clear()
         if not self._quiet:
-            print("\n".join(lines(self._tally, self._replay)), file=self._out, flush=True)
+            print("\n".join(lines(self.tally, self._replay)), file=self._out, flush=True)
 
 
 def lines(tally: Tally, replay: Replay) -> list[str]:

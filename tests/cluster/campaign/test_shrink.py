@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from cluster.campaign import story
 from cluster.campaign.job import Hand, Task
 from cluster.campaign.pin import pin
@@ -16,6 +18,7 @@ from cluster.scenario.model import Scenario
 from cluster.scenario.reader import read
 from cluster.scenario.write import dump
 from cluster.world.journal import Record
+from store.raft import leading
 from tests.cluster.campaign.here import Here
 
 LARGE = """
@@ -194,3 +197,42 @@ def test_a_real_failure_becomes_a_file_that_fails_in_the_same_check() -> None:
     assert sum(w.clients for w in small.workloads) < 4
     again, said = story.play(read(small.text, "minimal.yaml"), found.failing.seed, found.failing.schedule)
     assert story.told(again, said).failed == ("linearizable",)
+
+
+PLANTED = """
+capstan: 1
+name: planted
+cluster: {only: store}
+workload: {type: register, clients: 3, rate: 10, keys: 1}
+timeline:
+- {loss: {probability: 0.05}, at: 500ms, for: 1s}
+- {isolate: leader:store, at: 1s, for: 1500ms}
+- {pause: one of members, at: 3s, for: 300ms}
+- {isolate: leader:store, at: 4s, for: 1500ms}
+duration: 6s
+settle: 500ms
+checks: [linearizable]
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_planted_bug_of_raft_is_found_and_shrunk_to_a_story_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that answers reads without asking a majority (Raft thesis 6.4): a lone one answers with the past."""
+    told = scenario(PLANTED)
+    with monkeypatch.context() as patch:
+        patch.setattr(leading, "confirmed_round", lambda state: state.reads.round)
+        hand = Hand(story.job(told.text, "x.yaml", "."), "here")
+
+        def play(task: Task) -> tuple[Result, tuple[Record, ...]]:
+            done = hand.perform(task)
+            return done.result, tuple(done.records)
+
+        results = (hand.perform(Task(seed)).result for seed in range(60))
+        first = next(result for result in results if result.failed == ("linearizable",))
+        shrinker = Shrinker(Here(play), first, "x.yaml", ".")
+        shrinker.limit = 60
+        found = shrinker.shrink(Failing(told, first.seed), story.play(told, first.seed)[0]).failing
+        small = read(found.scenario.text, "minimal.yaml")
+        assert 0 < len(small.timeline) < 4
+        assert story.told(*story.play(small, found.seed, found.schedule)).failed == ("linearizable",)
+    assert story.play(small, found.seed, found.schedule)[1].outcome == "holds"
