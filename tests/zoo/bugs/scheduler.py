@@ -75,7 +75,7 @@ def taints_ignored(patch: Patch) -> None:
     "not-ready-is-fine",
     "no new pod is put on a node that is not Ready",
     "Kubernetes: Taint Nodes by Condition",
-    story="departures",
+    story="outages",
     check="nothing-new-on-not-ready-nodes",
 )
 def not_ready_is_fine(patch: Patch) -> None:
