@@ -310,10 +310,7 @@ class Ambushes(Nemesis):
                 name = await self._newcomer()
                 if not name:
                     break
-                for _ in range(20):
-                    if await self._patiently(lambda c, name=name: confchange.promoted(c, name), tries=1):  # type: ignore[misc]
-                        break
-                    await asyncio.sleep(0.1)
+                await self._promote(name, 2.0)
             await asyncio.sleep(self._dice.uniform(0.5, 1.5))
             await self._up(away)
         await asyncio.sleep(self._dice.uniform(0.1, 1.0))
@@ -324,6 +321,31 @@ class Ambushes(Nemesis):
         mate = self._dice.choice([v for v in (leader, other) if v != now.host.name])
         self.witness.counts["configurations ambushed"] += 1
         await self._rule(self._cut((away, mate)), seconds=self._dice.uniform(4, 8) * timeout)
+
+    async def ambush_two_changes(self) -> None:
+        """A leader is cut off with two learners, and asked to make voters of both: with the first it has no majority,
+        and with both it would have one, of which the two others know nothing."""
+        leader, *_ = await self._three()
+        if not leader or self.lost or self._names + 2 > len(self.plan.rates):
+            return
+        new = [await self._newcomer(), await self._newcomer()]
+        await asyncio.sleep(self._dice.uniform(0.2, 0.6))
+        member = self.leader()
+        if member is None or member.host.name != leader or set(new) != set(member.node.status().configuration.learners):
+            return
+        lasting = 6 * self.plan.election
+        end = self.world.time() + lasting
+        await self.world.fault(self._cut((leader, *new)), lasting=lasting)
+        self.witness.counts["pairs of changes ambushed"] += 1
+        for name in new:
+            await self._promote(name, lasting / 2)
+        await asyncio.sleep(max(0.0, end - self.world.time()))
+
+    async def _promote(self, name: str, seconds: float) -> None:
+        for _ in range(round(seconds / 0.02)):
+            if self._change(self._voluntary(lambda c: confchange.promoted(c, name))):
+                break
+            await asyncio.sleep(0.02)
 
     # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -76,6 +76,7 @@ THEMES: Mapping[str, Mapping[str, int]] = {
         "member_leaves": 3,
         "member_replaced": 6,
         "ambush_configuration": 6,
+        "ambush_two_changes": 5,
         "transfer": 3,
         "cut": 3,
         "cut_leader": 3,
