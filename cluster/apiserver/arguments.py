@@ -35,6 +35,13 @@ class Arguments:
     def flag(self, field: str) -> bool:
         return bool(self._typed(field, bool, "true or false"))
 
+    def texts(self, field: str) -> list[str]:
+        """[] if it is not given."""
+        found = self._typed(field, list, "a list of strings") or []
+        if any(type(word) is not str for word in found):
+            raise bad_request(f"{field} is a list of strings")
+        return list(found)
+
     def any(self, field: str) -> Any:
         return self._body.get(field)
 

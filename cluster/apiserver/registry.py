@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster.api import meta as m
 from cluster.api.defaults import default
-from cluster.api.fielderrors import UNKNOWN_FIELD, FieldError
+from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import Kind
 from cluster.api.validate import validate
 from cluster.api.views import pod_phase, qos_class
@@ -28,7 +28,7 @@ DEFAULT_GRACE = 30
 IMMORTAL = ("default", "kube-system", "kube-public")
 _ADDRESSES = ("clusterIP", "clusterIPs")
 _SERVERS_OWN = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "uid")
-_NOT_STORED = ("resourceVersion", "managedFields", "selfLink")
+_NOT_STORED = ("resourceVersion", "selfLink")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def prepare_create(kind: Kind, given: Object, now: float, rng: Random) -> Object
     meta = obj["metadata"]
     if meta.get("resourceVersion"):
         raise refusals.bad_request("resourceVersion should not be set on objects to be created")
-    for name in _NOT_STORED:
+    for name in (*_NOT_STORED, "managedFields"):
         meta.pop(name, None)
     if not meta.get("name"):
         if not meta.get("generateName"):
@@ -97,9 +97,8 @@ def _qos_class(pod: Object) -> str:
         return "BestEffort"  # it is malformed: the validator will say where
 
 
-def complete(kind: Kind, obj: Object, old: Object | None = None, *, unknown: str = "", subresource: str = "") -> Object:
-    """With defaults, and valid; or Invalid with all that is wrong. `unknown` fields: "" or Strict refuses them,
-    Ignore and Warn let them pass."""
+def complete(kind: Kind, obj: Object, old: Object | None = None, *, subresource: str = "") -> Object:
+    """With defaults, and valid; or Invalid with all that is wrong."""
     try:
         full = default(obj)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
@@ -109,8 +108,6 @@ def complete(kind: Kind, obj: Object, old: Object | None = None, *, unknown: str
             raise refusals.bad_request(f"{type(error).__name__}: {error}") from None
         raise refusals.invalid(kind, m.name_of(obj), wrong) from None
     errors = validate(full, old, subresource=subresource)
-    if unknown in ("Ignore", "Warn"):
-        errors = [error for error in errors if error.reason != UNKNOWN_FIELD]
     if errors:
         raise refusals.invalid(kind, m.name_of(obj), errors)
     return full
@@ -119,7 +116,7 @@ def complete(kind: Kind, obj: Object, old: Object | None = None, *, unknown: str
 # ── update ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def prepare_update(kind: Kind, old: Object, given: Object, *, unknown: str = "") -> Outcome:
+def prepare_update(kind: Kind, old: Object, given: Object) -> Outcome:
     """Replace all but status; NOTHING if that changes nothing."""
     check_preconditions(kind, old, m.uid_of(given), given["metadata"].get("resourceVersion") or "")
     new = {**given, "metadata": _kept(old, given["metadata"])}
@@ -131,7 +128,7 @@ def prepare_update(kind: Kind, old: Object, given: Object, *, unknown: str = "")
         new["spec"] = {**(new.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers", [])}
     if kind.kind == "Service":
         new = _keep_allocated(new, old)
-    new = complete(kind, new, old, unknown=unknown)
+    new = complete(kind, new, old)
     if kind.generation and _asks(new) != _asks(old):
         new["metadata"]["generation"] = m.generation_of(old) + 1
     return settle(old, new)

@@ -6,8 +6,8 @@ Must not know verbs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.apiserver import refusals
@@ -28,7 +28,15 @@ class Call:
     deadline: float
     wrote: bool = False
     request: Request | None = None
-    """None: of this apiserver's own."""
+    """None: of this apiserver's own, or of the second door's."""
+    made: bool = False
+    """An object was made by a request that also changes those that are there."""
+    warnings: list[str] = field(default_factory=list)
+    """What the caller should know though it went well."""
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Each once, however often the work is done again."""
+        self.warnings += [text for text in texts if text not in self.warnings]
 
     def left(self) -> float:
         """Seconds that the store may take: a little less than there are, because its own answer says more (that it

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cluster.api import managedfields
 from cluster.api.kinds import KINDS, Kind
+from cluster.api.managedfields import Manager
 from cluster.api.meta import Object, key_of, name_of, namespace_of, revision_of
 from cluster.api.patch import apply
-from cluster.apiserver import admission, allocation, refusals, registry, subresources
+from cluster.apiserver import admission, allocation, ownership, refusals, registry, subresources
 from cluster.apiserver.arguments import well_formed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.reads import Reads
@@ -48,7 +50,7 @@ class Verbs:
     # ── verbs ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def create(self, kind: Kind, call: Call) -> Object:
-        given = call.args.object(kind)
+        given = ownership.known(kind, call.args.object(kind), call)
         await self._feed.ready()
         for _ in range(NAME_TRIES):
             try:
@@ -60,14 +62,16 @@ class Verbs:
         raise refusals.already_exists(kind, str(given["metadata"]["generateName"]))
 
     async def update(self, kind: Kind, call: Call) -> Object:
-        given, unknown = call.args.object(kind), call.args.text("fieldValidation")
+        given = ownership.known(kind, call.args.object(kind), call)
         return await self._modify(
-            kind, _key(kind, given), call, lambda old: registry.prepare_update(kind, old, given, unknown=unknown)
+            kind, _key(kind, given), call, lambda old: registry.prepare_update(kind, old, given), owned=""
         )
 
     async def update_status(self, kind: Kind, call: Call) -> Object:
-        given = call.args.object(kind)
-        return await self._modify(kind, _key(kind, given), call, lambda old: subresources.set_status(kind, old, given))
+        given = ownership.known(kind, call.args.object(kind), call)
+        return await self._modify(
+            kind, _key(kind, given), call, lambda old: subresources.set_status(kind, old, given), owned="status"
+        )
 
     async def finalize(self, kind: Kind, call: Call) -> Object:
         given = call.args.object(kind)
@@ -76,7 +80,7 @@ class Verbs:
     async def update_scale(self, kind: Kind, call: Call) -> Object:
         given = call.args.object(kind, typed=False)
         key = _key(kind, given)
-        obj = await self._modify(kind, key, call, lambda old: subresources.set_scale(kind, old, given))
+        obj = await self._modify(kind, key, call, lambda old: subresources.set_scale(kind, old, given), owned="scale")
         return subresources.scale_of(kind, obj)
 
     async def patch_scale(self, kind: Kind, call: Call) -> Object:
@@ -89,14 +93,15 @@ class Verbs:
                 raise refusals.bad_request("a patch may not change name or namespace")
             return subresources.set_scale(kind, old, scale)
 
-        return subresources.scale_of(kind, await self._modify(kind, key, call, change))
+        return subresources.scale_of(kind, await self._modify(kind, key, call, change, owned="scale"))
 
     async def patch(self, kind: Kind, call: Call) -> Object:
-        unknown = call.args.text("fieldValidation")
-        return await self._patch(kind, call, lambda old, new: registry.prepare_update(kind, old, new, unknown=unknown))
+        if call.args.text("type") == "apply":
+            return await self._apply(kind, call)
+        return await self._patch(kind, call, lambda old, new: registry.prepare_update(kind, old, new))
 
     async def patch_status(self, kind: Kind, call: Call) -> Object:
-        return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new))
+        return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new), owned="status")
 
     async def delete(self, kind: Kind, call: Call) -> Object:
         obj = await self._delete(kind, call.args.key(kind), call, _delete_options(call))
@@ -124,11 +129,16 @@ class Verbs:
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _create(self, kind: Kind, given: Object, call: Call) -> Object:
+    async def _create(self, kind: Kind, given: Object, call: Call, applied: Manager | None = None) -> Object:
+        """`applied`: whose configuration `given` is."""
         obj = registry.prepare_create(kind, given, self._host.clock.now(), self._host.rng)
         within = await self._home(kind, obj, call)
         obj = admission.admit_create(kind, obj, self._admission)
-        obj = registry.complete(kind, obj, unknown=call.args.text("fieldValidation"))
+        obj = registry.complete(kind, obj)
+        if applied is not None:
+            obj = managedfields.with_entries(obj, managedfields.owners(given, applied))
+        else:
+            obj = ownership.made(obj, call, ownership.manager(kind, call, self._host.clock.now()))
         key, taken, fresh = key_of(obj), set[str](), False
         while True:
             try:
@@ -159,8 +169,11 @@ class Verbs:
                 continue
             self._retake(obj, outcome.obj, written.taken, taken)
 
-    async def _modify(self, kind: Kind, key: str, call: Call, change: Change) -> Object:
-        """Carry out `change` on the object at `key`; the object as it then is."""
+    async def _modify(self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None) -> Object:
+        """Carry out `change` on the object at `key`; the object as it then is. `owned`: the subresource through which
+        the caller comes to own what they change; None where nobody owns it (a deletion, a binding)."""
+        if owned is not None:
+            change = self._owning(kind, call, change, owned)
         await self._feed.ready()
         current, live, taken = self._cache.get(kind.kind, key), False, set[str]()
         while True:
@@ -213,16 +226,45 @@ class Verbs:
         now = self._host.clock.now()
         return await self._modify(kind, key, call, lambda old: registry.prepare_delete(kind, old, options, now))
 
-    async def _patch(self, kind: Kind, call: Call, prepare: Callable[[Object, Object], Outcome]) -> Object:
+    def _owning(self, kind: Kind, call: Call, change: Change, subresource: str) -> Change:
+        who = ownership.manager(kind, call, self._host.clock.now(), subresource)
+        return lambda old: ownership.kept(old, change(old), who)
+
+    async def _apply(self, kind: Kind, call: Call) -> Object:
+        """Server-side apply: of an object that is not there, it makes one."""
+        config = ownership.appliable(kind, well_formed(kind, call.args.any("patch")))
+        if _key(kind, config) != call.args.key(kind):
+            raise refusals.bad_request("name and namespace of what is applied are those on the URL")
+        who, force = ownership.manager(kind, call, self._host.clock.now()), call.args.flag("force")
+        await self._feed.ready()
+        while True:
+            try:
+                return await self._modify(
+                    kind, call.args.key(kind), call, lambda old: ownership.apply(kind, old, config, who, force=force)
+                )
+            except StatusError as error:
+                if error.reason != "NotFound":
+                    raise
+            try:
+                made = await self._create(kind, config, call, who)
+                call.made = True
+                return made
+            except StatusError as error:
+                if error.reason != "AlreadyExists":  # else somebody was faster: then it is changed
+                    raise
+
+    async def _patch(
+        self, kind: Kind, call: Call, prepare: Callable[[Object, Object], Outcome], owned: str = ""
+    ) -> Object:
         patch, type = call.args.any("patch"), call.args.text("type")
 
         def change(old: Object) -> Outcome:
-            new = well_formed(kind, apply(old, patch, type))
+            new = ownership.known(kind, well_formed(kind, apply(old, patch, type)), call, patch)
             if _key(kind, new) != key_of(old):
                 raise refusals.bad_request("a patch may not change name or namespace")
             return prepare(old, new)
 
-        return await self._modify(kind, call.args.key(kind), call, change)
+        return await self._modify(kind, call.args.key(kind), call, change, owned)
 
     async def _home(self, kind: Kind, obj: Object, call: Call, *, live: bool = False) -> tuple[str, int]:
         """The namespace that the object is to be in, and its version, which says that it takes new objects; a refusal

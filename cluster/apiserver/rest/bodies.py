@@ -5,6 +5,9 @@ Pure. Must not know what the value is for.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -41,6 +44,49 @@ def decode(body: bytes, content_type: str) -> Any:
         raise negotiation.unsupported(content_type, (negotiation.JSON, negotiation.YAML, protobuf.MEDIA))
     _bounded(value)
     return value
+
+
+def duplicates(body: bytes, content_type: str) -> list[str]:
+    """What fieldValidation says of fields that stand there twice, of which the last one counts: 'duplicate field
+    "spec.replicas"'. Only JSON bodies are looked at."""
+    media = negotiation.media_of(content_type)
+    if media not in (negotiation.JSON, *negotiation.PATCHES) or not body.strip():
+        return []
+    found: list[_Twice] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(items)
+        if len(value) == len(items):
+            return value
+        names = [name for name, _ in items]
+        found.append(_Twice(value, [name for i, name in enumerate(names) if name in names[:i]]))
+        return value
+
+    try:
+        whole = json.loads(body, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return []
+    if not found:
+        return []
+    return [f'duplicate field "{path}"' for path in dict.fromkeys(_paths(whole, found, ""))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Twice:
+    value: dict[str, Any]
+    names: list[str]
+
+
+def _paths(value: Any, found: list[_Twice], path: str) -> Iterator[str]:
+    if type(value) is dict:
+        for twice in found:
+            if twice.value is value:
+                yield from (f"{path}.{name}".lstrip(".") for name in twice.names)
+        for name, item in value.items():
+            yield from _paths(item, found, f"{path}.{name}".lstrip("."))
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            yield from _paths(item, found, f"{path}[{index}]")
 
 
 def _yaml(body: bytes) -> Any:

@@ -54,6 +54,9 @@ PATIENCE, LONGEST_PATIENCE = 30.0, 60.0
 """Seconds that a request may take: what clients get who name none, and who name more."""
 WATCH_SECONDS = (1800.0, 3600.0)
 """A watch that names no time lasts between these, so that not all end at once."""
+MOST_MANAGER = 128
+"""Letters of a field manager's name."""
+MOST_WARNINGS = 20
 OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
                     "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
 """Kinds of which a DELETE answers the object even when it is gone."""
@@ -176,6 +179,7 @@ class Handlers:
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
         asked = requests.ask(http.method, resource, http.query, body, content_type)
         authorize(http.who, attributes(http.method, resource, asked.verb), self._authorizers)
+        _complete(asked, http)
         include = http.query.get("includeObject", "Metadata")
         if include not in INCLUDE:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
@@ -190,12 +194,18 @@ class Handlers:
         work = self._server.works_of(resource.kind).get(asked.verb)
         if work is None:
             raise StatusError("NotFound", UNKNOWN)
-        answer = await self._call(asked, http, lambda call: work(resource.kind, call))
-        return self._answer(resource, asked, (form, include), answer)
+        call = self._call_of(asked, http)
+        answer = await self._called(call, lambda call: work(resource.kind, call))
+        return self._answer(resource, (asked, call), (form, include), answer)
+
+    def _call_of(self, asked: Ask, http: Http) -> Call:
+        loop = asyncio.get_running_loop()
+        return Call(Arguments(asked.args), loop.time() + SHARE * patience(http.query.get("timeout", "")))
 
     async def _call(self, asked: Ask, http: Http, work: Callable[[Call], Awaitable[Any]]) -> Any:
-        loop = asyncio.get_running_loop()
-        call = Call(Arguments(asked.args), loop.time() + SHARE * patience(http.query.get("timeout", "")))
+        return await self._called(self._call_of(asked, http), work)
+
+    async def _called(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
         try:
             async with asyncio.timeout_at(call.deadline):
                 await self._server.opened()
@@ -212,8 +222,8 @@ class Handlers:
         body = answers.list_body(kind, how[0], page, self._server.host.clock.now(), how[1])
         return Answer(200, body, how[0].content_type)
 
-    def _answer(self, resource: Resource, asked: Ask, how: tuple[Form, str], answer: Any) -> Answer:
-        kind, form = resource.kind, how[0]
+    def _answer(self, resource: Resource, done: tuple[Ask, Call], how: tuple[Form, str], answer: Any) -> Answer:
+        kind, form, (asked, call) = resource.kind, how[0], done
         if asked.verb == "delete-collection":
             answer = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": {}, **answer}
         elif asked.verb == "delete" and kind.kind not in OBJECT_ON_DELETE and not stays(answer):
@@ -221,7 +231,8 @@ class Handlers:
         elif asked.verb in ("bind", "evict"):
             answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         body = answers.object_body(kind, form, answer, self._server.host.clock.now(), how[1])
-        return Answer(asked.status, body, form.content_type)
+        status = 201 if call.made else asked.status
+        return Answer(status, body, form.content_type, _warnings(call.warnings))
 
     # ── logs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +279,22 @@ class Handlers:
             return
         except StatusError as error:
             write(answers.json_event("ERROR", statuses.failure(error)))
+
+
+def _complete(asked: Ask, http: Http) -> None:
+    """What of a write's arguments stands in the headers and between the lines of the body."""
+    if "fieldManager" not in asked.args:
+        return
+    agent = http.headers.get("user-agent", "")
+    asked.args["fieldManager"] = asked.args["fieldManager"] or agent.partition("/")[0][:MOST_MANAGER] or "unknown"
+    if http.query.get("fieldValidation") in ("Strict", "Warn"):
+        asked.args["duplicates"] = bodies.duplicates(http.body, http.headers.get("content-type", ""))
+
+
+def _warnings(texts: Sequence[str]) -> Mapping[str, str]:
+    """As RFC 7234 has them; several in one header."""
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts[:MOST_WARNINGS]]
+    return {"Warning": ", ".join(f'299 - "{text}"' for text in quoted)} if quoted else {}
 
 
 def failed(error: StatusError) -> Answer:

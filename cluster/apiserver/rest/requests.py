@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.api.kinds import Kind
 from cluster.apiserver.refusals import bad_request
 from cluster.apiserver.rest import negotiation
 from cluster.apiserver.rest.paths import Resource
@@ -62,7 +61,7 @@ def ask(method: str, resource: Resource, query: Query, body: Any = None, content
     if method == "PUT":
         return Ask("update", {**where, **_write(query), "object": placed(resource, body)})
     if method == "PATCH":
-        return Ask("patch", {**named, **_write(query), "patch": body, "type": patch_type(resource.kind, content_type)})
+        return Ask("patch", {**named, **_write(query), **_patch(resource, query, body, content_type)})
     if method == "DELETE":
         return Ask("delete", {**named, **_delete(query, body)})
     raise StatusError("MethodNotAllowed", NOT_ALLOWED)
@@ -105,7 +104,7 @@ def _on_part(method: str, resource: Resource, query: Query, body: Any, content_t
     if method == "PUT":
         return Ask("update-status", {**_write(query), "object": placed(resource, body)})
     if method == "PATCH":
-        patch = {"patch": body, "type": patch_type(resource.kind, content_type)}
+        patch = {"patch": body, "type": patch_type(content_type)}
         return Ask("patch-status", {**named, **_write(query), **patch})
     raise StatusError("MethodNotAllowed", NOT_ALLOWED)
 
@@ -117,7 +116,7 @@ def _on_scale(method: str, resource: Resource, query: Query, body: Any, content_
     if method == "PUT":
         return Ask("update-scale", {**_write(query), "object": placed(resource, body, typed=False)})
     if method == "PATCH":
-        patch = {"patch": body, "type": patch_type(resource.kind, content_type)}
+        patch = {"patch": body, "type": patch_type(content_type)}
         return Ask("patch-scale", {**named, **_write(query), **patch})
     raise StatusError("MethodNotAllowed", NOT_ALLOWED)
 
@@ -175,7 +174,7 @@ def _write(query: Query) -> Object:
         raise bad_request(f'fieldValidation: Unsupported value: "{validation}": supported: "Ignore", "Warn", "Strict"')
     return {
         "dryRun": _dry_run(query.get("dryRun", "")),
-        "fieldValidation": validation,
+        "fieldValidation": validation or "Warn",
         "fieldManager": query.get("fieldManager", ""),
         "force": flag(query, "force"),
     }
@@ -233,7 +232,31 @@ def placed(resource: Resource, body: Any, *, typed: bool = True) -> Object:
     return {**obj, "metadata": meta}
 
 
-def patch_type(kind: Kind, content_type: str) -> str:
+def _patch(resource: Resource, query: Query, body: Any, content_type: str) -> Object:
+    """The patch and its type. What is applied is an object, so it is where the URL says."""
+    type = patch_type(content_type)
+    if type != "apply":
+        if flag(query, "force"):
+            raise _wrong_option("force", "Forbidden: may not be specified for non-apply patch")
+        return {"patch": body, "type": type}
+    if not query.get("fieldManager"):
+        raise _wrong_option("fieldManager", "Required value: is required for apply patch")
+    config = placed(resource, body, typed=False)
+    if not config.get("kind") or not config.get("apiVersion"):
+        raise bad_request("Object 'Kind' is missing" if not config.get("kind") else "apiVersion is missing")
+    return {"patch": config, "type": type}
+
+
+def _wrong_option(name: str, why: str) -> StatusError:
+    reason = "FieldValueRequired" if why.startswith("Required") else "FieldValueForbidden"
+    details = {"group": "meta.k8s.io", "kind": "PatchOptions"}
+    causes = [{"field": name, "reason": reason, "message": why}]
+    return StatusError(
+        "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {name}: {why}', details | {"causes": causes}
+    )
+
+
+def patch_type(content_type: str) -> str:
     """json, merge, strategic or apply."""
     found = negotiation.PATCHES.get(negotiation.media_of(content_type))
     if found is None:

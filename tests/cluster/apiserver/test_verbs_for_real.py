@@ -95,7 +95,8 @@ def test_patches_that_cannot_be_applied() -> None:
             ({"spec": {"template": {"spec": {"containers": [{"image": "x"}]}}}}, "strategic", "BadRequest"),
             ("text", "merge", "BadRequest"),
             ({}, "json", "BadRequest"),
-            ({}, "apply", "UnsupportedMediaType"),
+            ({}, "apply", "BadRequest"),
+            ({}, "shake", "UnsupportedMediaType"),
         ):
             with pytest.raises(StatusError) as caught:
                 await patch(wrong, type)

@@ -29,9 +29,13 @@ class Browser:
     async def raw(
         self, method: str, path: str, body: Any = None, query: Object | None = None, **headers: str
     ) -> Answer:
-        data = b"" if body is None else json.dumps(body).encode()
         names = {k.replace("_", "-"): v for k, v in headers.items()}
-        http = Http(method, quote(path), query or {}, names, data, self.who)
+        return await self.sent(method, path, b"" if body is None else json.dumps(body).encode(), query, names)
+
+    async def sent(
+        self, method: str, path: str, data: bytes, query: Object | None = None, headers: Object | None = None
+    ) -> Answer:
+        http = Http(method, quote(path), query or {}, headers or {}, data, self.who)
         answer = await self.handlers.handle(http)
         assert isinstance(answer, Answer)
         return answer

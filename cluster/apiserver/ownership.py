@@ -1,0 +1,112 @@
+"""What a request's manner of asking makes of an object: fields that are unknown, and who owns which field.
+
+Pure. Must not know the store. Fields are owned on objects that came through the second door, or were applied through
+it: a write over the bus keeps their owners right, and gives none to an object that has none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cluster.api import managedfields
+from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, shown
+from cluster.api.kinds import Kind
+from cluster.api.managedfields import Manager
+from cluster.api.meta import name_of, namespace_of, timestamp
+from cluster.api.schema import REGISTRY
+from cluster.api.unknown import unknown_fields, without_unknown
+from cluster.apiserver import refusals, registry
+from cluster.apiserver.registry import NOTHING, Outcome
+from cluster.apiserver.request import Call
+from cluster.errors import StatusError
+
+Object = dict[str, Any]
+
+
+def manager(kind: Kind, call: Call, now: float, subresource: str = "") -> Manager:
+    """Who asks: the fieldManager that a request names, or the component that sent it over the bus; "" for neither."""
+    name = call.args.text("fieldManager")
+    if not name and call.request is not None:
+        name = re.sub(r"-\d+$", "", call.request.src)
+    return Manager(name, kind.api_version, timestamp(now), subresource)
+
+
+def made(obj: Object, call: Call, who: Manager) -> Object:
+    """A new object; with its owner if the request named one."""
+    return managedfields.created(obj, who) if call.args.text("fieldManager") else obj
+
+
+def kept(old: Object, outcome: Outcome, who: Manager) -> Outcome:
+    """An update's outcome with the fields' owners; NOTHING if all that it changed was to leave them out."""
+    if outcome.obj is None or not (
+        old["metadata"].get("managedFields") or outcome.obj["metadata"].get("managedFields")
+    ):
+        return outcome
+    new = managedfields.updated(old, outcome.obj, who)
+    if not outcome.remove and registry.same(old, new):
+        return NOTHING
+    return Outcome(new, outcome.remove, outcome.claims, outcome.releases)
+
+
+# ── unknown fields ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def known(kind: Kind, obj: Object, call: Call, patch: Any = None) -> Object:
+    """The object without fields that its kind does not have, as the request's fieldValidation wants it: Strict refuses
+    them, Warn says so, Ignore is silent; "" leaves them to validation. `patch`: what made the object."""
+    mode = call.args.text("fieldValidation")
+    if not mode:
+        return obj
+    found = [f'unknown field "{path}"' for path in unknown_fields(obj)]
+    told = [*call.args.texts("duplicates"), *found]
+    if not told:
+        return obj
+    if mode == "Strict":
+        raise _strict(kind, ", ".join(told), patch)
+    if mode == "Warn":
+        call.warn(told)
+    return without_unknown(obj) if found else obj
+
+
+def _strict(kind: Kind, told: str, patch: Any) -> StatusError:
+    text = f"strict decoding error: {told}"
+    if patch is not None:
+        text = f"patch: Invalid value: {shown(patch)}: {text}"
+        cause = {"field": "patch", "reason": "FieldValueInvalid", "message": text.removeprefix("patch: ")}
+        return StatusError("Invalid", f' "" is invalid: {text}', {"causes": [cause]})
+    version = kind.api_version.rpartition("/")[2]
+    return refusals.bad_request(f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: {text}')
+
+
+# ── apply ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def appliable(kind: Kind, config: Object) -> Object:
+    """What of `config` counts: all but a status that has a subresource. BadRequest for what cannot be applied: owners
+    in it, fields that are unknown or of another type."""
+    if config["metadata"].get("managedFields"):
+        raise refusals.bad_request("metadata.managedFields must be nil")
+    errors = Errors()
+    REGISTRY.struct(kind.kind).check(config, ROOT, errors)
+    wrong = []
+    for error in errors.found:
+        if error.reason == UNKNOWN_FIELD:
+            wrong.append(f".{error.path}: field not declared in schema")
+        elif error.reason in ("FieldValueTypeInvalid", "FieldValueDuplicate"):
+            wrong.append(f".{error.path}: {error.message}")
+    if wrong:
+        place = f"{namespace_of(config)}/{name_of(config)}" if kind.namespaced else f"/{name_of(config)}"
+        text = wrong[0] if len(wrong) == 1 else "errors:\n" + "\n".join(f"  {line}" for line in wrong)
+        raise refusals.bad_request(
+            f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.kind}): {text}"
+        )
+    return {name: value for name, value in config.items() if name != "status"} if kind.status else config
+
+
+def apply(kind: Kind, old: Object, config: Object, who: Manager, *, force: bool) -> Outcome:
+    """What becomes of `old` when `config` is applied to it. Conflict, as `managedfields.applied`."""
+    meta = config["metadata"]
+    registry.check_preconditions(kind, old, meta.get("uid") or "", meta.get("resourceVersion") or "")
+    new = managedfields.applied(old, config, who, force=force)
+    return NOTHING if new is old else registry.prepare_update(kind, old, new)
