@@ -335,8 +335,9 @@ class Nemesis:
             return ""
         name = f"store-{self._names}"
         self._names += 1
-        await self.start(name, True)
-        await self._patiently(lambda c: confchange.with_learner(c, name))
+        with self._hold(name):  # or it is swept away as one that was removed
+            await self.start(name, True)
+            await self._patiently(lambda c: confchange.with_learner(c, name))
         return name
 
     async def member_joins(self) -> None:
