@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.cli.main import main
+from tests.zoo import hunting
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -36,11 +37,14 @@ def test_the_same_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert row["because"]
 
 
-def test_what_is_not_found_is_an_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
-    """Seed 0 of its story does not bring this one about (tests/zoo/found.py)."""
-    status, text, _ = said(capsys, "store-minority", "--seeds", "0:1")
+def test_what_is_not_found_is_an_exit_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escape = hunting.Escape("bound-again", 7, 1, ("created-once: another check's sentence",))
+    monkeypatch.setattr(hunting, "hunt", lambda bug, seeds: escape)
+    status, text, _ = said(capsys, "bound-again", "--seeds", "7")
     assert status == 1
-    assert "store-minority: NOT FOUND by one leader per term in 1 seeds" in text
+    assert "bound-again: NOT FOUND by bound-once in 7 seeds (but: created-once: another check's sentence)" in text
     assert "0 of 1 bugs found" in text
 
 
