@@ -73,8 +73,9 @@ def page(run: Run, verdict: Verdict, limits: Limits | None = None) -> str:
         "overall": latency.overall(run.operations),
         "ledger": sides.sides(run),
         "clocks": [clock_picture(clock) for clock in clocks.clocks(run, sent)],
-        "traffic": _traffic(traffic.traffic(sent, run.operations)),
+        "traffic": _traffic(traffic.traffic(sent, run.operations), stories),
         "members": [story for story in stories if story.member and (story.roles or story.life)],
+        "roles": any(story.roles for story in stories),
         "logs": any(story.logs for story in stories),
         "terms": hosts.terms(stories),
         "records": len(run.records),
@@ -156,13 +157,14 @@ def clock_picture(clock: clocks.Clock) -> dict[str, Any]:
     return {"clock": clock, "rows": rows, "ticks": [(x(mark), f"{mark:g} s") for mark in marks]}
 
 
-def _traffic(found: traffic.Traffic) -> dict[str, Any]:
+def _traffic(found: traffic.Traffic, stories: Sequence[hosts.HostStory]) -> dict[str, Any]:
     """As the tables want it: most messages first, links as texts."""
+    members = {story.name for story in stories if story.member}
     links = {f"{src} to {dst}": count for (src, dst), count in found.links.items()}
     return {
         "total": found.total,
         "answered": found.answered,
-        "store": found.families.get("raft", traffic.Count()),
+        "between": sum(c.sent for (src, dst), c in found.links.items() if src in members and dst in members),
         "families": traffic.ranked(found.families),
         "kinds": traffic.ranked(found.kinds),
         "links": traffic.ranked(links),

@@ -86,8 +86,8 @@ const Player = {
     const base = Math.max(0, Math.floor(lowest - Math.max(4, highest - lowest)));
     $("state-members").replaceChildren(...members.map((m) => el("div", { class: `member ${m.role} ${m.life}` },
       el("div", { class: "head" }, el("strong", {}, m.name), el("span", { class: "pill" }, m.life === "paused" ? `${m.role}, paused` : m.role)),
-      el("div", { class: "small" }, m.life === "down" ? "down" : `term ${m.term}, ${m.leader ? `believes in ${m.leader}` : "knows no leader"}`),
-      m.last === null ? el("div", { class: "small" }, "its log is not in the journal") : this.log(m, base, highest))));
+      el("div", { class: "small" }, m.life === "down" ? "down" : !Raft.roles ? "no leader, no terms: every replica answers for itself" : `term ${m.term}, ${m.leader ? `believes in ${m.leader}` : "knows no leader"}`),
+      m.last === null ? (Raft.roles ? el("div", { class: "small" }, "its log is not in the journal") : "") : this.log(m, base, highest))));
   },
 
   log(m, base, highest) {

@@ -8,6 +8,7 @@ const Raft = {
   begin(head) {
     this.members = head.hosts.filter((host) => host.member);
     this.terms = head.terms;
+    this.roles = this.members.some((member) => member.roles.length);
     this.offices = this.collect(head.hosts);
     this.highest = 1;
     for (const member of this.members) for (const entry of member.logs) this.highest = Math.max(this.highest, entry[2]);
@@ -38,6 +39,7 @@ const Raft = {
   roleAt(member, time) {
     const life = lastBefore(member.life, time);
     if (life && life[1] === "down") return "down";
+    if (!this.roles) return "up"; // an engine without leaders
     const role = lastBefore(member.roles, time);
     if (!role || (life && role[0] < life[0] && life[1] === "up" && this.rebooted(member, life[0]))) return "starting";
     return role[2];
@@ -169,7 +171,7 @@ const Raft = {
     const life = lastBefore(member.life, time);
     return [
       `${member.name} at ${seconds(time)}: ${this.roleAt(member, time)}${life && life[1] === "paused" ? ", paused" : ""}`,
-      role ? `term ${role[1]}, ${role[3] ? `thinks that ${role[3]} leads` : "knows no leader"}` : "no role told yet",
+      role ? `term ${role[1]}, ${role[3] ? `thinks that ${role[3]} leads` : "knows no leader"}` : this.roles ? "no role told yet" : "",
       log ? `last ${log[2]}, commit ${log[3]}, applied ${log[4]}, snapshot ${log[5]}` : "",
     ].filter(Boolean);
   },

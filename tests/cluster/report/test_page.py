@@ -160,6 +160,16 @@ def test_an_empty_run_is_a_page_that_says_what_is_not_there() -> None:
         assert sentence in words
 
 
+def test_a_store_without_leaders_is_told_as_one() -> None:
+    run = store_run()
+    plain = tuple(r for r in run.records if r[4] not in ("role", "log"))
+    words = read(page(replace(run, records=plain), verdict(OK))).text
+    assert "This store's members have no leader and no terms" in words
+    between = sum(r[4] == "send" and r[2].startswith("store-") and r[6].startswith("store-") for r in run.records)
+    answered = sum(o.outcome == "ok" for o in run.operations)
+    assert f"{templates.figure(between / answered)} of them between the store's members" in words
+
+
 def test_a_lost_node_has_its_failover_clock() -> None:
     run = cluster_run()
     words = read(page(run, verdict(OK))).text
