@@ -71,9 +71,7 @@ def graph(cycle: Any, run: Run, most: int) -> Graph:
     for source, target, kind, why in steps:
         a, b = nodes[names.index(source)], nodes[names.index(target)]
         edges.append(_edge(names.index(source), names.index(target), kind, why, a, b))
-    return Graph(
-        nodes, edges, f"a cycle of {count}: each arrow says what must come first, so no order is possible"
-    )
+    return Graph(nodes, edges, f"a cycle of {count}: each arrow says what must come first, so no order is possible")
 
 
 def _closed(cycle: Any) -> Iterable[Any]:
