@@ -134,6 +134,7 @@ PURE = (
     "cluster/apiserver/rest/identity.py",
     "cluster/apiserver/rest/paths.py",
     "cluster/apiserver/rest/requests.py",
+    "cluster/apiserver/rest/review",
     "cluster/apiserver/rest/negotiation.py",
     "cluster/apiserver/rest/statuses.py",
     "cluster/apiserver/rest/discovery.py",

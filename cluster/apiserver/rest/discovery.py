@@ -10,18 +10,21 @@ from typing import Any
 
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver.rest.paths import UNKNOWN, Document
+from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
 
 Object = dict[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+Served = Kind | ReviewKind
+SERVED: tuple[Served, ...] = (*KINDS.values(), *REVIEW_KINDS)
 PART_VERBS = ("get", "patch", "update")
 ALL = ("Pod", "ReplicationController", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet",
        "HorizontalPodAutoscaler", "Job", "CronJob")  # fmt: skip
 """Kinds of the category `all`: what `kubectl get all` shows."""
 
 
-def subresources(kind: Kind) -> Sequence[tuple[str, tuple[str, str, str], tuple[str, ...]]]:
+def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tuple[str, ...]]]:
     """(name, (group, version, kind) of what is exchanged, verbs)."""
     own = (kind.group, kind.version, kind.kind)
     found: list[tuple[str, tuple[str, str, str], tuple[str, ...]]] = []
@@ -35,15 +38,20 @@ def subresources(kind: Kind) -> Sequence[tuple[str, tuple[str, str, str], tuple[
             ("eviction", ("policy", "v1", "Eviction"), ("create",)),
             ("log", own, ("get",)),
             ("exec", ("", "v1", "PodExecOptions"), ("create", "get")),
+            ("attach", ("", "v1", "PodAttachOptions"), ("create", "get")),
         ]
     if kind.kind == "Namespace":
         found.append(("finalize", own, ("update",)))
     return sorted(found)
 
 
-def groups(kinds: Iterable[Kind] = KINDS.values()) -> dict[str, dict[str, list[Kind]]]:
+def _verbs(kind: Served) -> list[str]:
+    return ["create"] if isinstance(kind, ReviewKind) else list(VERBS)
+
+
+def groups(kinds: Iterable[Served] = SERVED) -> dict[str, dict[str, list[Served]]]:
     """group -> version -> its kinds by plural; the core group ("") first."""
-    found: dict[str, dict[str, list[Kind]]] = {"": {}}
+    found: dict[str, dict[str, list[Served]]] = {"": {}}
     for kind in sorted(kinds, key=lambda k: (k.group, k.version, k.plural)):
         found.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
     return found
@@ -52,7 +60,7 @@ def groups(kinds: Iterable[Kind] = KINDS.values()) -> dict[str, dict[str, list[K
 # ── aggregated ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def aggregated(core: bool, version: str, kinds: Iterable[Kind] = KINDS.values()) -> Object:
+def aggregated(core: bool, version: str, kinds: Iterable[Served] = SERVED) -> Object:
     """APIGroupDiscoveryList of /api (`core`) or /apis, in `version` ("v2" or "v2beta1")."""
     items = []
     for group, versions in groups(kinds).items():
@@ -63,17 +71,17 @@ def aggregated(core: bool, version: str, kinds: Iterable[Kind] = KINDS.values())
     return {"kind": "APIGroupDiscoveryList", "apiVersion": api, "metadata": {}, "items": items}
 
 
-def _version(group: str, version: str, kinds: Sequence[Kind]) -> Object:
+def _version(group: str, version: str, kinds: Sequence[Served]) -> Object:
     return {"version": version, "resources": [_resource(kind) for kind in kinds], "freshness": "Current"}
 
 
-def _resource(kind: Kind) -> Object:
+def _resource(kind: Served) -> Object:
     row: Object = {
         "resource": kind.plural,
         "responseKind": _gvk((kind.group, kind.version, kind.kind)),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": list(VERBS),
+        "verbs": _verbs(kind),
     }
     if kind.short:
         row["shortNames"] = list(kind.short)
@@ -94,7 +102,7 @@ def _gvk(gvk: tuple[str, str, str]) -> Object:
 # ── legacy ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def legacy(document: Document, address: str, kinds: Iterable[Kind] = KINDS.values()) -> Object:
+def legacy(document: Document, address: str, kinds: Iterable[Served] = SERVED) -> Object:
     """APIVersions, APIGroupList, APIGroup or APIResourceList. `address`: of this server, for those who ask where it is.
     NotFound for a group or version that is not."""
     found = groups(kinds)
@@ -119,7 +127,7 @@ def _group(group: str, versions: Mapping[str, object]) -> Object:
     return {"name": group, "versions": rows, "preferredVersion": rows[0]}
 
 
-def _resources(document: Document, kinds: Sequence[Kind]) -> Object:
+def _resources(document: Document, kinds: Sequence[Served]) -> Object:
     rows: list[Object] = []
     for kind in kinds:
         row: Object = {
@@ -127,7 +135,7 @@ def _resources(document: Document, kinds: Sequence[Kind]) -> Object:
             "singularName": kind.singular,
             "namespaced": kind.namespaced,
             "kind": kind.kind,
-            "verbs": list(VERBS),
+            "verbs": _verbs(kind),
         }
         if kind.short:
             row["shortNames"] = list(kind.short)

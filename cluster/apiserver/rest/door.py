@@ -95,7 +95,7 @@ async def _read(request: web.BaseRequest) -> Http:
     for name, value in request.rel_url.query.items():
         values.setdefault(name, []).append(value)
     query = {name: several[0] for name, several in values.items()}
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
     who = of_certificate(request.get_extra_info("peercert"))
     return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts), who, values)
 

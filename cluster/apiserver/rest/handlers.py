@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from cluster.api.kinds import KINDS, Kind
@@ -26,12 +26,13 @@ from cluster.apiserver.rest import (
     podlogs,
     podsessions,
     requests,
+    reviews,
     statuses,
 )
 from cluster.apiserver.rest.answers import INCLUDE
-from cluster.apiserver.rest.identity import ANONYMOUS, Authorizer, Who, attributes, authorize, masters, public
+from cluster.apiserver.rest.identity import ANONYMOUS, AUTHORIZERS, Authorizer, Who, attributes, authorize, impersonated
 from cluster.apiserver.rest.negotiation import JSON, Form
-from cluster.apiserver.rest.paths import UNKNOWN, Document, Resource, parse
+from cluster.apiserver.rest.paths import UNKNOWN, Document, Question, Resource, parse
 from cluster.apiserver.rest.requests import Ask
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
@@ -119,7 +120,7 @@ class Server(Protocol):
 
 
 class Handlers:
-    def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = (masters, public)) -> None:
+    def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = AUTHORIZERS) -> None:
         """`address`: "127.77.0.1:6443", for those who ask where the server is."""
         self._server = server
         self._address = address
@@ -129,6 +130,10 @@ class Handlers:
         """Never raises StatusError: that is a Status."""
         try:
             named = parse(http.path)
+            if "impersonate-user" in http.headers or "impersonate-group" in http.headers:
+                http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
+            if isinstance(named, Question):
+                return self._review(named, http)
             if isinstance(named, Document):
                 authorize(http.who, attributes(http.method, named, path=http.path), self._authorizers)
                 return self._document(named, http)
@@ -161,6 +166,15 @@ class Handlers:
         if document.name in ("/healthz", "/livez", "/readyz"):
             return self._health(document.name.strip("/"), "verbose" in http.query)
         raise StatusError("NotFound", UNKNOWN)
+
+    def _review(self, asked: Question, http: Http) -> Answer:
+        if http.method != "POST":
+            raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
+        form = negotiation.form_of(http.headers.get("accept", ""))
+        authorize(http.who, attributes(http.method, asked), self._authorizers)
+        body = bodies.decode(http.body, http.headers.get("content-type", ""))
+        found = reviews.answer(asked, body, http.who, self._authorizers)
+        return Answer(201, answers.body_of(form, found), form.content_type)
 
     def _health(self, name: str, verbose: bool) -> Answer:
         checks = {"ping": True} if name == "livez" else {"ping": True, "store": self._server.is_open()}

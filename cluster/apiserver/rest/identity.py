@@ -5,11 +5,12 @@ Pure. Source: Kubernetes, "Authenticating" and "Authorization Overview" (any may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from cluster.apiserver.rest.paths import Document, Named, Resource
+from cluster.apiserver.rest.paths import Document, Named, Question, Resource
+from cluster.apiserver.rest.reviewkinds import AUTHENTICATION, AUTHORIZATION, SELF
 from cluster.errors import StatusError
 
 AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
@@ -41,8 +42,66 @@ class Attributes:
     path: str = ""
 
 
-Authorizer = Callable[[Who, Attributes], bool]
-"""Does it allow that? False is no opinion."""
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may be done, as RBAC writes it: verbs on resources ("pods", "pods/log", "*") of groups, or on paths; one
+    that ends in "*" means all that begin so."""
+
+    verbs: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    def allows(self, asked: Attributes) -> bool:
+        if ANY not in self.verbs and asked.verb not in self.verbs:
+            return False
+        if asked.path:
+            path = asked.path.rstrip("/") or "/"
+            return any(path.startswith(p[:-1]) if p.endswith(ANY) else path == p for p in self.paths)
+        what = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+        return bool({ANY, asked.group} & {*self.groups}) and bool({ANY, what} & {*self.resources})
+
+
+class Authorizer(Protocol):
+    def allows(self, who: Who, asked: Attributes) -> bool:
+        """False is no opinion."""
+
+    def rules(self, who: Who) -> Sequence[Rule]:
+        """All that it allows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Rules for everybody in a group, or for everybody at all ("")."""
+
+    group: str
+    granted: tuple[Rule, ...]
+
+    def allows(self, who: Who, asked: Attributes) -> bool:
+        return any(rule.allows(asked) for rule in self.rules(who))
+
+    def rules(self, who: Who) -> Sequence[Rule]:
+        return self.granted if not self.group or self.group in who.groups else ()
+
+
+HEALTH = ("/healthz", "/livez", "/readyz", "/version")
+AUTHORIZERS: tuple[Authorizer, ...] = (
+    # Whatever the rules say, this group may do everything: so one cannot lock oneself out.
+    Grant(MASTERS, (Rule((ANY,), (ANY,), (ANY,)), Rule((ANY,), paths=(ANY,)))),
+    # Kubernetes: system:basic-user and system:discovery.
+    Grant(
+        AUTHENTICATED,
+        (
+            Rule(("create",), (AUTHENTICATION, AUTHORIZATION), SELF),
+            Rule(("get",), paths=("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*")),
+        ),
+    ),
+    # Kubernetes: system:public-info-viewer.
+    Grant("", (Rule(("get",), paths=HEALTH),)),
+)
 
 
 def of_certificate(peer: Any) -> Who:
@@ -62,6 +121,9 @@ def attributes(method: str, named: Named, verb: str = "", path: str = "") -> Att
     """`verb`: as `requests.ask` names it."""
     if isinstance(named, Document):
         return Attributes({"GET": "get", "HEAD": "get"}.get(method, method.lower()), path=path)
+    if isinstance(named, Question):
+        verb = {"POST": "create", "GET": "get"}.get(method, method.lower())
+        return Attributes(verb, named.kind.group, named.kind.plural, namespace=named.namespace)
     return Attributes(
         _verb(method, named, verb),
         named.kind.group,
@@ -80,22 +142,9 @@ def _verb(method: str, resource: Resource, verb: str) -> str:
     return {"POST": "create", "PUT": "update", "PATCH": "patch"}.get(method, "get")
 
 
-def masters(who: Who, _: Attributes) -> bool:
-    """The group system:masters may do everything, whatever the rules say: so one cannot lock oneself out."""
-    return MASTERS in who.groups
-
-
-PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
-
-
-def public(_: Who, asked: Attributes) -> bool:
-    """What anybody may look at (Kubernetes: system:public-info-viewer)."""
-    return asked.verb == "get" and asked.path.rstrip("/") in PUBLIC
-
-
 def authorize(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) -> None:
     """Forbidden, in Kubernetes' words, if none allows it."""
-    if any(allows(who, asked) for allows in authorizers):
+    if any(authorizer.allows(who, asked) for authorizer in authorizers):
         return
     if asked.path:
         raise StatusError("Forbidden", f'forbidden: User "{who.name}" cannot {asked.verb} path "{asked.path}"')
@@ -109,3 +158,20 @@ def authorize(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) ->
     raise StatusError(
         "Forbidden", f"{text} {where}", {"name": asked.name, "group": asked.group, "kind": asked.resource}
     )
+
+
+def impersonated(who: Who, headers: Mapping[str, str], authorizers: Sequence[Authorizer]) -> Who:
+    """Whom a request is made for (kubectl --as, --as-group), if who makes it may do so; else Forbidden. BadRequest for
+    groups without a user. `headers`: names in small letters, several values of one joined by commas."""
+    user = headers.get("impersonate-user", "")
+    groups = [group.strip() for group in headers.get("impersonate-group", "").split(",") if group.strip()]
+    if not user:
+        if groups:
+            raise StatusError("BadRequest", "requested groups for impersonation without impersonating a user")
+        return who
+    authorize(who, Attributes("impersonate", resource="users", name=user), authorizers)
+    for group in groups:
+        authorize(who, Attributes("impersonate", resource="groups", name=group), authorizers)
+    if user == ANONYMOUS.name:
+        return ANONYMOUS
+    return Who(user, (*groups, *(() if AUTHENTICATED in groups else (AUTHENTICATED,))))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cluster.api.kinds import KINDS, Kind
+from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
 
 UNKNOWN = "the server could not find the requested resource"
@@ -43,7 +44,15 @@ class Document:
     version: str = ""
 
 
-Named = Resource | Document
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A review: what is posted is answered, and not kept."""
+
+    kind: ReviewKind
+    namespace: str = ""
+
+
+Named = Resource | Document | Question
 
 
 def plurals(kinds: Mapping[str, Kind] = KINDS) -> dict[tuple[str, str, str], Kind]:
@@ -52,6 +61,7 @@ def plurals(kinds: Mapping[str, Kind] = KINDS) -> dict[tuple[str, str, str], Kin
 
 
 _PLURALS = plurals()
+_REVIEWS = {(kind.group, kind.version, kind.plural): kind for kind in REVIEW_KINDS}
 
 
 def parse(path: str, table: Mapping[tuple[str, str, str], Kind] = _PLURALS) -> Named:
@@ -87,6 +97,9 @@ def _in_group(group: str, version: str, words: list[str], table: Mapping[tuple[s
     namespace = ""
     if words[0] == "namespaces" and len(words) > 2 and (group or words[2] not in ("status", "finalize")):
         namespace, words = words[1], words[2:]
+    review = _REVIEWS.get((group, version, words[0]))
+    if review is not None and len(words) == 1 and bool(namespace) == review.namespaced:
+        return Question(review, namespace)
     kind = table.get((group, version, words[0]))
     if kind is None or bool(namespace) > kind.namespaced:
         raise StatusError("NotFound", UNKNOWN)

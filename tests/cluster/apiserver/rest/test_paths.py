@@ -17,6 +17,7 @@ from cluster.apiserver.rest.negotiation import Form, discovery_version, form_of
 from cluster.apiserver.rest.paths import Document, Resource, parse
 from cluster.apiserver.rest.requests import ask
 from cluster.apiserver.rest.statuses import failure
+from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS
 from cluster.errors import REASONS, StatusError
 
 POD, NODE, DEPLOYMENT, NAMESPACE = (KINDS[k] for k in ("Pod", "Node", "Deployment", "Namespace"))
@@ -161,7 +162,7 @@ def test_any_accept_header_is_answered(text: str) -> None:
 def test_discovery_names_every_kind_in_both_forms() -> None:
     both = [discovery.aggregated(core, "v2") for core in (True, False)]
     named = {r["responseKind"]["kind"] for d in both for i in d["items"] for v in i["versions"] for r in v["resources"]}
-    assert named == set(KINDS)
+    assert named == {*KINDS, *(kind.kind for kind in REVIEW_KINDS)}
     legacy = discovery.legacy(Document("resources", "apps", "v1"), "")
     assert {r["name"] for r in legacy["resources"]} >= {"deployments", "deployments/scale", "deployments/status"}
     with pytest.raises(StatusError):
