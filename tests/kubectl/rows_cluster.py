@@ -48,4 +48,18 @@ CLUSTER: dict[str, tuple[Row, ...]] = {
         row("uncordon worker-1", "node/worker-1 uncordoned"),
         until("get node worker-1", r"^worker-1 +Ready +"),
     ),
+    "rights": (
+        row("auth whoami", r"^Username +kubernetes-admin", r"system:masters"),
+        row("auth can-i create pods", "^yes$"),
+        row("auth can-i create pods --as jane", "^no", status=1),
+        row("auth can-i get /livez --as jane", "^yes$"),
+        row("auth can-i --list", r"^\*\.\* +\[\] +\[\] +\[\*\]"),
+        row("auth can-i --list --as jane", "selfsubjectreviews.authentication.k8s.io", hides=r"^\*\.\*"),
+        row(
+            "get pods --as jane --as-group testers",
+            r'\(Forbidden\): pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the',
+            status=1,
+        ),
+        row("delete pod x --as jane", "Forbidden", status=1),
+    ),
 }

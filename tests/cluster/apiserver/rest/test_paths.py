@@ -16,8 +16,8 @@ from cluster.apiserver.rest.handlers import patience
 from cluster.apiserver.rest.negotiation import Form, discovery_version, form_of
 from cluster.apiserver.rest.paths import Document, Resource, parse
 from cluster.apiserver.rest.requests import ask
-from cluster.apiserver.rest.statuses import failure
 from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS
+from cluster.apiserver.rest.statuses import failure
 from cluster.errors import REASONS, StatusError
 
 POD, NODE, DEPLOYMENT, NAMESPACE = (KINDS[k] for k in ("Pod", "Node", "Deployment", "Namespace"))
