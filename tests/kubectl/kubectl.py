@@ -109,9 +109,8 @@ def _wrong(row: Row, status: int, text: str) -> str:
 
 
 @contextmanager
-def cluster(folder: Path, name: str, subnet: int, *options: str) -> Iterator[Kubectl]:
-    """A cluster that is up for as long as it is needed."""
-    path = found()
+def running(folder: Path, name: str, subnet: int, *options: str) -> Iterator[Path]:
+    """A cluster that is up for as long as it is needed; its own folder."""
 
     def call(*words: str) -> None:
         done = subprocess.run(
@@ -121,6 +120,14 @@ def cluster(folder: Path, name: str, subnet: int, *options: str) -> Iterator[Kub
 
     try:
         call("up", "--subnet", str(subnet), *options)
-        yield Kubectl(path, folder, name)
+        yield folder / ".capstan" / name
     finally:
         call("down", "--wipe")
+
+
+@contextmanager
+def cluster(folder: Path, name: str, subnet: int, *options: str) -> Iterator[Kubectl]:
+    """The same, and the kubectl that is pointed at it."""
+    path = found()
+    with running(folder, name, subnet, *options):
+        yield Kubectl(path, folder, name)

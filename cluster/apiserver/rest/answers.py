@@ -35,6 +35,8 @@ def json_event(type: str, obj: Object) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (type.encode(), orjson.dumps(obj))
 
 
+BOOKMARK = b'{"type":"BOOKMARK"'
+"""How a bookmark begins, in every form."""
 JSON_CODEC = Codec("json", json_event, json_bytes)
 
 

@@ -27,6 +27,8 @@ MOST_MESSAGE = 4 << 20
 """Bytes of one WebSocket message."""
 HEARTBEAT = 20.0
 """Seconds between pings of a WebSocket: a client that is gone without a word is noticed."""
+BODY_SECONDS = 30.0
+"""That a client may take to send a body."""
 GOODBYE = 2.0
 """Seconds that requests under way get when the server stops."""
 
@@ -44,6 +46,29 @@ def context(place: Https) -> ssl.SSLContext | None:
     return made
 
 
+class _Protocol(web.RequestHandler):
+    """What is no request at all is answered as everything is: by a Status."""
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if status < 500:
+            error = StatusError(
+                "BadRequest", f"this is not HTTP that can be read: {' '.join(str(message).split())[:300]}"
+            )
+        else:
+            super().handle_error(request, status, exc, message)  # which logs it
+            error = StatusError("InternalError", f"the request could not be served: {type(exc).__name__}")
+        response = _response(failed(error), request)
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
 class Door:
     def __init__(self, place: Https, handlers: Handlers) -> None:
         self._place = place
@@ -51,7 +76,7 @@ class Door:
 
     async def run(self) -> None:
         """For ever; OSError when the address is taken."""
-        server = web.Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
+        server = _Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()
         place = self._place
@@ -84,11 +109,14 @@ async def _read(request: web.BaseRequest) -> Http:
         raise StatusError("TooLarge", f"the body has {request.content_length} bytes; the limit is {limit}")
     parts, size = [], 0
     try:
-        async for part in request.content.iter_any():
-            size += len(part)
-            if size > limit:
-                raise StatusError("TooLarge", f"the body has more than {limit} bytes")
-            parts.append(part)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.content.iter_any():
+                size += len(part)
+                if size > limit:
+                    raise StatusError("TooLarge", f"the body has more than {limit} bytes")
+                parts.append(part)
+    except TimeoutError:
+        raise StatusError("BadRequest", f"the body did not come within {BODY_SECONDS:g} seconds") from None
     except BadHttpMessage as error:
         raise StatusError("BadRequest", f"the body cannot be read: {error}") from None
     values: dict[str, list[str]] = {}

@@ -282,7 +282,10 @@ class Handlers:
         seconds = asked.seconds or self._server.host.rng.uniform(*WATCH_SECONDS)
 
         def send(events: list[bytes]) -> None:
-            write(b"".join(events))
+            if not (asked.bookmarks or asked.initial):  # kubectl would show them as objects
+                events = [event for event in events if not event.startswith(answers.BOOKMARK)]
+            if events:
+                write(b"".join(events))
 
         try:
             async with asyncio.timeout(seconds):

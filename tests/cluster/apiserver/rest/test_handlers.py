@@ -145,10 +145,19 @@ def test_a_watch_tells_all_changes_and_ends_in_time() -> None:
         await browser.ask("PUT", f"{base}/w", config_map("w", a="2"))
         await browser.ask("DELETE", f"{base}/w")
         await watching
-        seen = [event["type"] for event in events if event["type"] != "BOOKMARK"]
-        assert seen == ["ADDED", "MODIFIED", "DELETED"]
+        assert [event["type"] for event in events] == ["ADDED", "MODIFIED", "DELETED"]  # no bookmarks: nobody asked
         revisions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
         assert revisions == sorted(revisions)
+
+    browse(story)
+
+
+def test_bookmarks_for_those_who_want_them() -> None:
+    async def story(browser: Browser) -> None:
+        events, watching = await browser.watch("/api/v1/configmaps", allowWatchBookmarks="true", timeoutSeconds="60")
+        await browser.ask("POST", "/api/v1/namespaces/default/secrets", {"metadata": {"name": "s"}})
+        await watching
+        assert {event["type"] for event in events} == {"BOOKMARK"}
 
     browse(story)
 
