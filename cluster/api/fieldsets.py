@@ -167,6 +167,21 @@ def _fields(type: Type | None, value: Any, path: Path, made: bool) -> Iterator[P
         yield from _fields(inner, item, (*path, step), made)
 
 
+def encoded(type: Type | None, value: Any) -> dict[str, Any]:
+    """`encode` of what somebody who made all of a value owns, in one go: every create does it."""
+    parts = _parts(type, value)
+    if not parts:
+        return {}
+    tree: dict[str, Any] = {}
+    for step in sorted(parts):
+        inner, item = parts[step]
+        below = encoded(inner, item)
+        if below and (step[0] != "f" or (isinstance(item, dict) and not isinstance(inner, Struct))):
+            below = {".": {}, **below}
+        tree[step] = below
+    return tree
+
+
 @dataclass(slots=True)
 class Changes:
     """From one object to another. `removed`: the topmost fields that are gone, with all below them."""

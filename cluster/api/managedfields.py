@@ -131,8 +131,8 @@ def _struct(obj: Object) -> Struct | None:
 def created(obj: Object, who: Manager) -> Object:
     """A new object: all of it is its maker's, but for the status."""
     mine = {name: value for name, value in _owned(obj).items() if name != "status"}
-    fields = fields_of(_struct(obj), mine, made=True)
-    return with_entries(obj, written([Entry(who.name, UPDATE, who.version, who.time, fields, who.subresource)]))
+    row = _row(Entry(who.name, UPDATE, who.version, who.time, frozenset(), who.subresource))
+    return with_entries(obj, [{**row, "fieldsV1": fieldsets.encoded(_struct(obj), mine)}])
 
 
 def updated(old: Object, new: Object, who: Manager) -> Object:

@@ -23,11 +23,20 @@ def to_yaml(value: Any) -> str:
     """Block style, literal blocks, double quotes where quotes are needed, no anchors: what kubectl prints."""
     from cluster.cli.yamltext import dump
 
-    return dump(value)
+    return dump(without_owners(value))
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(value, indent=4, ensure_ascii=False)
+    return json.dumps(without_owners(value), indent=4, ensure_ascii=False)
+
+
+def without_owners(value: Any) -> Any:
+    """An object, or each of a list, without the owners of its fields: as kubectl, nobody wants to read those."""
+    if type(value) is dict and type(value.get("items")) is list:
+        return {**value, "items": [without_owners(item) for item in value["items"]]}
+    if type(value) is not dict or type(value.get("metadata")) is not dict or "managedFields" not in value["metadata"]:
+        return value
+    return {**value, "metadata": {k: v for k, v in value["metadata"].items() if k != "managedFields"}}
 
 
 def reference(obj: Object) -> str:

@@ -91,6 +91,7 @@ def changes(old: Object, new: Object) -> fieldsets.Changes:
 def test_sets_go_through_fieldsv1(obj: Object, made: bool) -> None:
     fields = claims(obj, made=made)
     assert decode(encode(fields)) == fields
+    assert fieldsets.encoded(DEPLOYMENT, obj) == encode(claims(obj, made=True))
 
 
 @given(DEPLOYMENTS, DEPLOYMENTS)

@@ -123,7 +123,7 @@ def test_reviews_over_the_door() -> None:
         body = {"spec": {"resourceAttributes": {"verb": "delete", "resource": "nodes"}}}
         assert (await browser.raw("POST", path, body)).status == 201
         assert (await browser.ask("POST", path, body))["status"]["allowed"]
-        jane = {"impersonate-user": "jane"}
+        jane: Any = {"impersonate-user": "jane"}
         assert not (await browser.ask("POST", path, body, **jane))["status"]["allowed"]
         refused = await browser.ask("GET", "/api/v1/nodes", **jane)
         assert refused["message"] == (
