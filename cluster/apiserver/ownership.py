@@ -16,7 +16,7 @@ from cluster.api.managedfields import Manager
 from cluster.api.meta import name_of, namespace_of, timestamp
 from cluster.api.schema import REGISTRY
 from cluster.api.unknown import unknown_fields, without_unknown
-from cluster.apiserver import refusals, registry
+from cluster.apiserver import refusals, registry, subresources
 from cluster.apiserver.registry import NOTHING, Outcome
 from cluster.apiserver.request import Call
 from cluster.errors import StatusError
@@ -82,9 +82,9 @@ def _strict(kind: Kind, told: str, patch: Any) -> StatusError:
 # ── apply ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def appliable(kind: Kind, config: Object) -> Object:
-    """What of `config` counts: all but a status that has a subresource. BadRequest for what cannot be applied: owners
-    in it, fields that are unknown or of another type."""
+def appliable(kind: Kind, config: Object, subresource: str = "") -> Object:
+    """What of `config` counts: the status alone, or all but a status that has a subresource. BadRequest for what cannot
+    be applied: owners in it, fields that are unknown or of another type."""
     if config["metadata"].get("managedFields"):
         raise refusals.bad_request("metadata.managedFields must be nil")
     errors = Errors()
@@ -101,6 +101,10 @@ def appliable(kind: Kind, config: Object) -> Object:
         raise refusals.bad_request(
             f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.kind}): {text}"
         )
+    if subresource:
+        names = ("name", "namespace", "uid", "resourceVersion")
+        meta = {name: value for name, value in config["metadata"].items() if name in names}
+        return {name: config[name] for name in ("apiVersion", "kind", "status") if name in config} | {"metadata": meta}
     return {name: value for name, value in config.items() if name != "status"} if kind.status else config
 
 
@@ -109,4 +113,10 @@ def apply(kind: Kind, old: Object, config: Object, who: Manager, *, force: bool)
     meta = config["metadata"]
     registry.check_preconditions(kind, old, meta.get("uid") or "", meta.get("resourceVersion") or "")
     new = managedfields.applied(old, config, who, force=force)
-    return NOTHING if new is old else registry.prepare_update(kind, old, new)
+    if new is old:
+        return NOTHING
+    if not who.subresource:
+        return registry.prepare_update(kind, old, new)
+    outcome = subresources.set_status(kind, old, new)
+    owned = managedfields.with_entries(outcome.obj or old, new["metadata"]["managedFields"])
+    return registry.settle(old, owned)

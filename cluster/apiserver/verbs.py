@@ -101,6 +101,8 @@ class Verbs:
         return await self._patch(kind, call, lambda old, new: registry.prepare_update(kind, old, new))
 
     async def patch_status(self, kind: Kind, call: Call) -> Object:
+        if call.args.text("type") == "apply":
+            return await self._apply(kind, call, "status")
         return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new), owned="status")
 
     async def delete(self, kind: Kind, call: Call) -> Object:
@@ -230,12 +232,13 @@ class Verbs:
         who = ownership.manager(kind, call, self._host.clock.now(), subresource)
         return lambda old: ownership.kept(old, change(old), who)
 
-    async def _apply(self, kind: Kind, call: Call) -> Object:
+    async def _apply(self, kind: Kind, call: Call, subresource: str = "") -> Object:
         """Server-side apply: of an object that is not there, it makes one."""
-        config = ownership.appliable(kind, well_formed(kind, call.args.any("patch")))
+        config = ownership.appliable(kind, well_formed(kind, call.args.any("patch")), subresource)
         if _key(kind, config) != call.args.key(kind):
             raise refusals.bad_request("name and namespace of what is applied are those on the URL")
-        who, force = ownership.manager(kind, call, self._host.clock.now()), call.args.flag("force")
+        who = ownership.manager(kind, call, self._host.clock.now(), subresource)
+        force = call.args.flag("force")
         await self._feed.ready()
         while True:
             try:
@@ -243,7 +246,7 @@ class Verbs:
                     kind, call.args.key(kind), call, lambda old: ownership.apply(kind, old, config, who, force=force)
                 )
             except StatusError as error:
-                if error.reason != "NotFound":
+                if error.reason != "NotFound" or subresource:
                     raise
             try:
                 made = await self._create(kind, config, call, who)

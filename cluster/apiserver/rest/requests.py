@@ -104,8 +104,7 @@ def _on_part(method: str, resource: Resource, query: Query, body: Any, content_t
     if method == "PUT":
         return Ask("update-status", {**_write(query), "object": placed(resource, body)})
     if method == "PATCH":
-        patch = {"patch": body, "type": patch_type(content_type)}
-        return Ask("patch-status", {**named, **_write(query), **patch})
+        return Ask("patch-status", {**named, **_write(query), **_patch(resource, query, body, content_type)})
     raise StatusError("MethodNotAllowed", NOT_ALLOWED)
 
 

@@ -126,6 +126,29 @@ def test_writers_own_what_they_write_and_subresources_apart() -> None:
     browse(story)
 
 
+def test_a_status_is_applied_apart() -> None:
+    async def story(browser: Browser) -> None:
+        base = "/apis/apps/v1/namespaces/default/deployments"
+        await browser.ask("POST", base, deployment("d", 2), {"fieldManager": "maker"})
+        config = {**deployment("d", 7), "status": {"replicas": 3}}
+        query = {"fieldManager": "operator"}
+        done = await browser.ask("PATCH", f"{base}/d/status", config, query, content_type=APPLY)
+        assert (done["spec"]["replicas"], done["status"]) == (2, {"replicas": 3})
+        rows = {row["manager"]: row for row in done["metadata"]["managedFields"]}
+        assert rows["operator"]["subresource"] == "status"
+        assert rows["operator"]["fieldsV1"] == {"f:status": {"f:replicas": {}}}
+        again = await browser.ask("PATCH", f"{base}/d/status", config, query, content_type=APPLY)
+        assert again == done
+        config["status"] = {}
+        gone = await browser.ask("PATCH", f"{base}/d/status", config, query, content_type=APPLY)
+        assert "replicas" not in gone.get("status", {})
+        config["metadata"] = {"name": "none"}
+        missing = await browser.ask("PATCH", f"{base}/none/status", config, query, content_type=APPLY)
+        assert missing["reason"] == "NotFound"
+
+    browse(story)
+
+
 # ── fieldValidation ──────────────────────────────────────────────────────────────────────────────────────────
 
 
