@@ -138,7 +138,7 @@ PURE = (
     "cluster/apiserver/rest/negotiation.py",
     "cluster/apiserver/rest/statuses.py",
     "cluster/apiserver/rest/discovery.py",
-    "cluster/apiserver/rest/openapi.py",
+    "cluster/apiserver/rest/openapi",
     "cluster/apiserver/rest/bodies.py",
     "cluster/apiserver/rest/answers.py",
     "cluster/apiserver/rest/proto",

@@ -5,6 +5,8 @@ Must not know rows' meaning. Without a kubectl the tests are skipped, unless CAP
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import re
 import shlex
@@ -36,6 +38,13 @@ def found() -> str:
             pytest.fail(why)
         pytest.skip(why)
     return path
+
+
+@functools.cache
+def minor_of(path: str) -> int:
+    """32 of a kubectl 1.32; of one that runs another one (a dispatcher), its own."""
+    done = subprocess.run([path, "version", "--client", "-o", "json"], text=True, capture_output=True, check=True)
+    return int(re.sub(r"\D.*", "", json.loads(done.stdout)["clientVersion"]["minor"]))
 
 
 class Kubectl:

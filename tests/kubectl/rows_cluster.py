@@ -11,8 +11,8 @@ spec: {terminationGracePeriodSeconds: 0, nodeName: worker-1, containers: [{name:
 
 CLUSTER: dict[str, tuple[Row, ...]] = {
     "looking": (
-        row("version", r"Server Version: v1\.32"),
-        row("cluster-info", "Kubernetes control plane is running at"),
+        row("version", r'Server Version: .*(v1\.32|Minor:"32")'),
+        row("cluster-info", "Kubernetes control plane.* is running at"),
         row("api-versions", "^v1$", "^apps/v1$"),
         row("api-resources", r"^pods +po +v1 +true +Pod$", r"^deployments +deploy +apps/v1 +true +Deployment$"),
         row("api-resources --namespaced=false -o name", "^nodes$", "^namespaces$", hides="^pods$"),
@@ -45,7 +45,7 @@ CLUSTER: dict[str, tuple[Row, ...]] = {
         row("taint nodes worker-1 only-", "node/worker-1 untainted"),
         row("label node worker-1 disk=ssd", "node/worker-1 labeled"),
         row("get nodes -l disk=ssd -o name", "^node/worker-1$", hides="worker-0"),
-        row("label node worker-1 disk-", "node/worker-1 unlabeled"),
+        row("label node worker-1 disk-", "node/worker-1 (un)?labeled"),
         row("cordon worker-1", "node/worker-1 cordoned"),
         row("get node worker-1", r"Ready,SchedulingDisabled"),
         row("drain worker-1 --ignore-daemonsets --force --grace-period=1", "evicting pod nodes/guest", "drained"),

@@ -71,7 +71,11 @@ OBJECTS: dict[str, tuple[Row, ...]] = {
         row("diff -f -", stdin=MAP % "colour: blue"),
         row("get -f - -o name", "^configmap/settings$", "^configmap/more$", stdin=TWO),
         row("apply set-last-applied -f - --create-annotation", "configured|unchanged", stdin=MAP % "colour: blue"),
-        row("apply --dry-run=server -f -", r"configmap/settings configured \(server dry run\)", stdin=MAP % "colour: white"),
+        row(
+            "apply --dry-run=server -f -",
+            r"configmap/settings configured \(server dry run\)",
+            stdin=MAP % "colour: white",
+        ),
         row("apply view-last-applied configmap settings", "colour: blue"),
         row("replace -f -", "configmap/settings replaced", stdin=MAP % "colour: green"),
         row("replace --force -f -", '"settings" deleted', "configmap/settings replaced", stdin=MAP % "a: b"),

@@ -23,6 +23,7 @@ from cluster.apiserver.rest import (
     discovery,
     negotiation,
     openapi,
+    openapiv2,
     podlogs,
     podsessions,
     requests,
@@ -159,6 +160,8 @@ class Handlers:
             return Answer(200, answers.body_of(form, found), form.content_type, {"Vary": "Accept"})
         if document.name == "/version":
             return Answer(200, answers.json_bytes(VERSION))
+        if document.name == "/openapi/v2" and openapiv2.ASKED in accept:
+            return Answer(200, openapiv2.document(), openapiv2.MEDIA)
         if document.name == "/openapi/v3":
             return Answer(200, answers.json_bytes(openapi.index()))
         if document.name.startswith("/openapi/v3/"):

@@ -213,6 +213,11 @@ def test_documents_and_health() -> None:
         assert (await browser.ask("POST", "/version"))["code"] == 405
         assert (await browser.ask("GET", "/nowhere"))["reason"] == "NotFound"
         assert (await browser.ask("GET", "/openapi/v3/apis/none/v1"))["code"] == 404
+        asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        old = await browser.raw("GET", "/openapi/v2", accept=asked)
+        assert (old.status, old.content_type) == (200, asked.replace("@", "."))
+        assert b"/apis/apps/v1/namespaces/{namespace}/deployments/{name}" in old.body
+        assert (await browser.ask("GET", "/openapi/v2"))["code"] == 404
 
     browse(story)
 
