@@ -11,7 +11,7 @@ tour: $(VENV)/.installed compiled
 	$(BIN)/python launch.py tour
 
 test: $(VENV)/.installed check
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not proc" tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not proc" tests
 	$(BIN)/python -m pytest -m proc tests
 
 check: $(VENV)/.installed

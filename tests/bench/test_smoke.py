@@ -39,7 +39,6 @@ def sound(row: Row) -> bool:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 def test_the_store_beside_etcd(tmp_path: Path) -> None:
     comparison, rows = compared(tmp_path, *KINDS, "watch", "etcd")
     names = ["puts, 2 clients", "txns, 2 clients, p99", "mixed, 2 clients, event to each of 100, p99"]
@@ -59,7 +58,6 @@ def test_the_store_beside_etcd(tmp_path: Path) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 def test_failover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.store, "KILLS", 2)
     comparison, rows = compared(tmp_path, "failover", "etcd")
@@ -70,7 +68,6 @@ def test_failover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 @pytest.mark.skipif(not pysyncobj.installed(), reason="pysyncobj is not installed: pip install -e '.[bench]'")
 def test_pysyncobj(tmp_path: Path) -> None:
     comparison, rows = compared(tmp_path, "puts", "pysyncobj")
@@ -80,7 +77,6 @@ def test_pysyncobj(tmp_path: Path) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 @pytest.mark.skipif("raftos" not in ENGINES, reason="there is no engine raftos")
 def test_raftos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.store, "RAFTOS_SECONDS", 2.0)
@@ -90,7 +86,6 @@ def test_raftos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 def test_memory(tmp_path: Path) -> None:
     rows = asyncio.run(measure(tmp_path / "memory", 500, {"snapshot_entries": 100, "retain_entries": 10}))
     assert all(sound(row) for row in rows)
@@ -99,7 +94,6 @@ def test_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 def test_soak(tmp_path: Path) -> None:
     looks, writes = asyncio.run(soak(tmp_path / "soak", 0.06))
     rows = {row.what: row for row in rows_of(looks, writes, 0.06)}
@@ -111,7 +105,6 @@ def test_soak(tmp_path: Path) -> None:
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(120)
 def test_idle_counts_an_election_when_there_is_one(tmp_path: Path) -> None:
     async def story() -> tuple[int, int]:
         cluster = OwnCluster(tmp_path / "idle", "idle", subnet=156)

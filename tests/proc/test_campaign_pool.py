@@ -19,7 +19,7 @@ from cluster.campaign.tally import Tally
 from cluster.errors import UsageError
 from tests.cluster.campaign.jobs import job
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.proc
 
 STORY = """
 capstan: 1

@@ -21,7 +21,7 @@ from cluster.world.proc.osprocess import is_alive
 from tests.proc.test_cli import LAUNCH
 from tests.proc.trees import pids, survivors
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.proc
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:

@@ -15,7 +15,7 @@ import pytest
 
 import launch
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.proc
 
 LAUNCH = str(Path(launch.__file__).absolute())
 SUBNET = "134"

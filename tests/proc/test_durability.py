@@ -20,7 +20,7 @@ from cluster.world.proc.launch import down, launch
 from cluster.world.proc.world import ProcWorld
 from cluster.world.scenario import eventually
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.proc
 
 SUBNET = 133
 

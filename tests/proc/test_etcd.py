@@ -21,7 +21,7 @@ from store.engines.etcd.compaction import Round, compact_once
 from store.mvcc.values import Compare, Delete, Put, PutResult, Range, RangeResult, Txn, TxnResult, prefix_end
 from tests.proc.etcd_servers import Authority, EtcdServers, servers
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.proc
 
 
 class Links:

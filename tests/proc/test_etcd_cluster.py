@@ -12,7 +12,7 @@ import pytest
 from tests.proc.etcd_servers import EtcdServers, free_ports, servers
 from tests.proc.test_cli import Shell
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.proc
 
 SUBNET = "136"
 

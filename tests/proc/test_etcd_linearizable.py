@@ -23,7 +23,7 @@ from store.mvcc.values import Compare, Event, Put
 from tests.proc.etcd_servers import EtcdServers, servers
 from tests.proc.test_etcd import host, outcome, settled
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.proc
 
 KEYS = ("r0", "r1")
 SECONDS = 10.0

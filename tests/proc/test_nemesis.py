@@ -6,7 +6,7 @@ import pytest
 
 from tests.proc.nemesis import LINKS, NODES, run
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.proc
 
 
 def test_real_processes_that_are_killed_stopped_and_cut_stay_linearizable() -> None:

@@ -18,7 +18,7 @@ from tests.cluster.report.runs import cluster_run, store_run, verdict
 from tests.cluster.report.test_page import evil_finding, evil_run
 from tests.proc.browser import Browser, chromium
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.proc
 
 READY = "document.documentElement.dataset.ready === 'yes'"
 DRAWN = """(() => {

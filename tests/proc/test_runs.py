@@ -18,7 +18,7 @@ from cluster.world.proc.control import ask
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.osprocess import is_alive
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.proc
 
 LAUNCH = str(Path(launch.__file__).absolute())
 

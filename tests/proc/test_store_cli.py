@@ -20,7 +20,7 @@ from cluster.world.proc.world import ProcWorld
 from store.client import StoreClient
 from tests.proc.test_cli import LAUNCH, Shell
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.proc
 
 SUBNET = "137"
 UP = ("up", "--workers", "1", "--subnet", SUBNET)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.proc.test_cli import LAUNCH, Shell
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.proc
 
 SUBNET = "142"
 STORY = """\

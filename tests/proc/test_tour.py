@@ -13,7 +13,6 @@ LAUNCH = Path(__file__).resolve().parents[2] / "launch.py"
 
 
 @pytest.mark.proc
-@pytest.mark.timeout(150)
 def test_the_tour_holds_and_tells_it_as_data(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(LAUNCH), "tour", "--json"], cwd=tmp_path, capture_output=True, text=True)
     data = json.loads(done.stdout)

@@ -186,7 +186,6 @@ async def nemesis(c: Cluster, dice: Random, seconds: int) -> None:
         task.cancel()
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("dice", range(5))
 def test_any_process_crashes_every_second(dice: int) -> None:
     async def story(c: Cluster) -> None:

@@ -17,9 +17,6 @@ from tests.scenarios.clusters import NGINX, Cluster, tell
 
 MASTERS = ("master-0", "master-1", "master-2")
 
-pytestmark = pytest.mark.timeout(60)
-"""Six minutes pass in some of these."""
-
 
 async def running(c: Cluster, replicas: int) -> str:
     """nginx runs; the name of a worker that has a pod of it."""

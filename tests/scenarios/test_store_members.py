@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from cluster.rpc import Rpc
 from cluster.topology import members, store_machines, store_spec
 from store.administrator import Administrator
 from store.client import StoreClient
 from tests.scenarios.clusters import NGINX, Cluster, tell
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def test_the_cluster_follows_its_store_to_other_members(seed: int) -> None:

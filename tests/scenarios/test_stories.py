@@ -52,7 +52,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("story", [name for name in FILES if "sim" in load(name).worlds])
 
 
-@pytest.mark.timeout(120)
 def test_a_story_says_what_it_is_expected_to_say(story: str, dice: int) -> None:
     run, verdict = play(load(story), dice)
     assert verdict.outcome == "holds", f"{verdict.reason} {run.meta.problem}"

@@ -38,7 +38,6 @@ def first_difference(seed: int) -> str:
     return "the records print alike"
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("dice", range(2))
 def test_two_interpreters_write_the_same_journal(dice: int) -> None:
     one, other = both(dice, "digest")

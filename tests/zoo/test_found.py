@@ -18,7 +18,6 @@ CLUSTER = [name for name, bug in ALL.items() if bug.story != PROOF]
 PLACES = sorted({(ALL[name].story, FOUND[name]) for name in CLUSTER} | set(ONCE))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", CLUSTER)
 def test_its_check_finds_it_and_says_why(name: str) -> None:
     catch = hunt(ALL[name], chain((FOUND[name],), range(MORE)))
@@ -28,7 +27,6 @@ def test_its_check_finds_it_and_says_why(name: str) -> None:
     assert catch.because
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("story", "number"), PLACES)
 def test_the_healthy_code_is_clean(story: str, number: int) -> None:
     assert healthy(story, number) is None

@@ -215,7 +215,6 @@ checks: [linearizable]
 """
 
 
-@pytest.mark.timeout(120)
 def test_a_planted_bug_of_raft_is_found_and_shrunk_to_a_story_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leader that answers reads without asking a majority (Raft thesis 6.4): a lone one answers with the past."""
     told = scenario(PLANTED)

@@ -14,7 +14,6 @@ MORE = 60
 """Stories that are tried besides the recorded one, for its seed may have gone stale."""
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", FOUND)
 def test_the_checks_find_it(name: str) -> None:
     _, seed = FOUND[name]

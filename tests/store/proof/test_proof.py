@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from tests.store.proof.plan import THEMES, draw
 from tests.store.proof.story import play
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def test_every_promise_holds_whatever_goes_wrong(seed: int) -> None:
