@@ -95,7 +95,7 @@ OBJECTS: dict[str, tuple[Row, ...]] = {
         row("label cm c tier=front colour=red", "configmap/c labeled"),
         row("label cm c tier=back", "already has a value", status=1),
         row("label --overwrite cm c tier=back", "configmap/c labeled"),
-        row("annotate cm c note=hello", "configmap/c annotated"),
+        row("annotate cm c note=hello", "configmap/c annotate"),
         row("get cm -l 'tier in (back),colour' --show-labels", "^c .*colour=red,tier=back"),
         row("get cm -l tier!=back", hides="^c "),
         row("get cm -L tier", "TIER", "^c .* back"),

@@ -49,7 +49,7 @@ WORKLOADS: dict[str, tuple[Row, ...]] = {
         ),
         row("set image pod/web web=nginx:1.27", "pod/web image updated"),
         row("label pod --all seen=yes", "pod/web labeled", "pod/talk labeled"),
-        row("annotate pod -l role=talk note=x", "pod/talk annotated"),
+        row("annotate pod -l role=talk note=x", "pod/talk annotate"),
         row("get pod web -o go-template='{{range .spec.containers}}{{.image}}{{end}}'", "^nginx:1.27$"),
         row("run once --image=hello-world --restart=Never", "pod/once created"),
         row("wait --for=jsonpath={.status.phase}=Succeeded pod/once --timeout=15s", "condition met"),

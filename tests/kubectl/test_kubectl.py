@@ -21,11 +21,8 @@ STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS}
 
 SINCE = (
     (r"^(exec|cp|run -i|run -it) ", 30, "before: SPDY"),
-    (
-        r"^(auth whoami|explain)",
-        27,
-        "before: SelfSubjectReview was no command; explain needs all schemas in OpenAPI v2",
-    ),
+    (r"^auth whoami", 28, "before: an alpha of SelfSubjectReview"),
+    (r"^explain", 27, "before: it needs all schemas in OpenAPI v2"),
     (r"^events ", 26, ""),
     (r"--validate=(warn|ignore)", 25, ""),
     (r"--subresource", 24, ""),
