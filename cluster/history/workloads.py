@@ -75,7 +75,9 @@ def _controlled(objects: Objects, uid: str) -> list[Object]:
 
 def rollout_available(run: Run, options: Options) -> Finding:
     """Kubernetes, "Rolling Update Deployment": at most maxUnavailable pods are missing while it rolls. Not for runs
-    that take pods or nodes away. Judged from the moment when all pods are available for the first time."""
+    that take pods or nodes away. Judged from the moment when all pods are available for the first time; anew when it
+    is made larger, and when it is made smaller while it rolls: what is too much is taken from all its ReplicaSets in
+    proportion then, available or not (Kubernetes, "Proportional scaling")."""
     tally, objects = Tally("rollout-available"), Objects()
     wanted: dict[str, Recent] = {}
     armed: dict[str, bool] = {}
@@ -86,10 +88,12 @@ def rollout_available(run: Run, options: Options) -> Finding:
             recent = wanted.setdefault(uid, Recent(options["slack"]))
             recent.put(event.time, replicas)
             if event.kind == "Deployment" and before is not None and uid == meta.uid_of(before):
-                armed[uid] = armed.get(uid, False) and replicas <= _replicas(before)
+                smaller = replicas < _replicas(before) and not _rolls(objects, uid)
+                armed[uid] = armed.get(uid, False) and (smaller or replicas == _replicas(before))
             available = _available(objects, uid)
             if not armed.get(uid):
-                armed[uid] = available >= replicas
+                most = replicas + _max_surge(deployment, replicas)
+                armed[uid] = available >= replicas and _active(objects, uid) <= most
                 continue
             tally.looked_at += event.kind == "Pod"
             least = recent.range(event.time)[0]
@@ -112,18 +116,40 @@ def _deployments(objects: Objects) -> dict[str, Object]:
     return {meta.uid_of(d): d for d in rolling if not meta.deleting(d)}
 
 
+def _sets(objects: Objects, uid: str) -> list[Object]:
+    return [rs for rs in objects.of("ReplicaSet").values() if (meta.controller_of(rs) or {}).get("uid") == uid]
+
+
+def _rolls(objects: Objects, uid: str) -> bool:
+    """Has it pods of more than one ReplicaSet?"""
+    return sum(_replicas(rs) > 0 for rs in _sets(objects, uid)) > 1
+
+
+def _pods(objects: Objects, uid: str) -> list[Object]:
+    return [pod for rs in _sets(objects, uid) for pod in _controlled(objects, meta.uid_of(rs))]
+
+
+def _active(objects: Objects, uid: str) -> int:
+    return sum(views.is_pod_active(pod) for pod in _pods(objects, uid))
+
+
 def _available(objects: Objects, uid: str) -> int:
-    sets = [rs for rs in objects.of("ReplicaSet").values() if (meta.controller_of(rs) or {}).get("uid") == uid]
-    pods = [pod for rs in sets for pod in _controlled(objects, meta.uid_of(rs))]
-    return sum(views.is_pod_active(pod) and views.pod_ready(pod) for pod in pods)
+    return sum(views.is_pod_active(pod) and views.pod_ready(pod) for pod in _pods(objects, uid))
 
 
 def _max_unavailable(deployment: Object, replicas: int) -> int:
-    rolling = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
-    value = rolling.get("maxUnavailable")
-    surge = rolling.get("maxSurge")
+    value = _rolling(deployment).get("maxUnavailable")
     missing = views.int_or_percent("25%" if value is None else value, replicas, False)
-    return missing or int(views.int_or_percent("25%" if surge is None else surge, replicas, True) == 0)
+    return missing or int(_max_surge(deployment, replicas) == 0)
+
+
+def _max_surge(deployment: Object, replicas: int) -> int:
+    value = _rolling(deployment).get("maxSurge")
+    return views.int_or_percent("25%" if value is None else value, replicas, True)
+
+
+def _rolling(deployment: Object) -> Object:
+    return (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
 
 
 def evicted_by_the_rules(run: Run, options: Options) -> Finding:
