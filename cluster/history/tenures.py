@@ -1,7 +1,8 @@
 """What a lock and a lease may do, as sequential specifications with time: both may lapse, but not too early.
 
 Must not search. A promise of so many seconds counts from when it was asked for (the operation's start), divided by how
-fast the fastest clock may run; from then on the object may have lapsed, whenever an answer needs that.
+fast the fastest clock may run; from then on the object may have lapsed, whenever an answer needs that. An order that
+has come to a lapse has come to that time: what had returned before cannot stand behind it.
 """
 
 from __future__ import annotations
@@ -24,20 +25,26 @@ def owner_of(value: Any) -> tuple[Any, float]:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """One lock under acquire, release and keepalive: held by one owner at a time. State: None, or (owner, its
-    seconds, when it may lapse at the earliest). `fastest`: rate of the fastest clock."""
+    """One lock under acquire, release and keepalive: held by one owner at a time. State: (None, or (owner, its
+    seconds, when it may lapse at the earliest); the time to which lapses have brought it). `fastest`: rate of the
+    fastest clock."""
 
     fastest: float = 1.0
 
     def initial(self) -> State:
-        return None
+        return None, -math.inf
 
     def step(self, state: State, operation: Operation) -> tuple[bool, State]:
-        if operation.kind == "acquire":
-            return self._acquire(state, operation)
-        if operation.kind not in ("release", "keepalive"):
+        held, since = _parts(state)
+        if operation.end < since or operation.kind not in ("acquire", "release", "keepalive"):
             return False, state
-        return self._holder(state, operation)
+        if operation.kind == "acquire":
+            legal, after = self._acquire(held, operation)
+            lapsed = after is not held
+        else:
+            legal, after = self._holder(held, operation)
+            lapsed = operation.result is False and after is not held
+        return legal, (after, _since(held, since, lapsed=legal and lapsed))
 
     def _acquire(self, state: State, operation: Operation) -> tuple[bool, State]:
         if operation.outcome == "ok" and operation.result is False:
@@ -63,10 +70,10 @@ class Lock:
         return True, (owner, lasting, max(due, operation.start + lasting / self.fastest))
 
     def describe(self, state: State) -> str:
-        if state is None:
+        held, _ = _parts(state)
+        if held is None:
             return "free"
-        assert isinstance(state, tuple)
-        return f"held by {state[0]}" + ("" if state[2] == math.inf else f" until {state[2]:.3f} at least")
+        return f"held by {held[0]}" + ("" if held[2] == math.inf else f" until {held[2]:.3f} at least")
 
     def passive(self, operation: Operation) -> bool:
         return operation.result is False
@@ -77,15 +84,25 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One lease under grant, keepalive, revoke, and reads of the key that is attached to it (None: gone). State: None,
-    or (its seconds, when it may end at the earliest). `fastest`: rate of the fastest clock."""
+    """One lease under grant, keepalive, revoke, and reads of the key that is attached to it (None: gone). State: (None,
+    or (its seconds, when it may end at the earliest); the time to which lapses have brought it). `fastest`: rate of
+    the fastest clock."""
 
     fastest: float = 1.0
 
     def initial(self) -> State:
-        return None
+        return None, -math.inf
 
     def step(self, state: State, operation: Operation) -> tuple[bool, State]:
+        held, since = _parts(state)
+        if operation.end < since:
+            return False, state
+        legal, after = self._step(held, operation)
+        gone = operation.result is False or (operation.kind == "read" and operation.result is None)
+        lapses = operation.kind == "grant" or (operation.outcome == "ok" and gone)
+        return legal, (after, _since(held, since, lapsed=legal and lapses and after is not held))
+
+    def _step(self, state: State, operation: Operation) -> tuple[bool, State]:
         kind = operation.kind
         if kind == "grant":
             free = state is None or _may_have_lapsed(state, operation)
@@ -116,16 +133,25 @@ class Lease:
         return (lasting, max(due, operation.start + lasting / self.fastest))
 
     def describe(self, state: State) -> str:
-        if state is None:
-            return "gone"
-        assert isinstance(state, tuple)
-        return f"alive until {state[1]:.3f} at least"
+        held, _ = _parts(state)
+        return "gone" if held is None else f"alive until {held[1]:.3f} at least"
 
     def passive(self, operation: Operation) -> bool:
         return operation.kind == "read" or operation.result is False
 
     def hints(self, operations: Sequence[Operation]) -> Hints:
         return no_hints(operations)
+
+
+def _parts(state: State) -> tuple[Any, float]:
+    assert isinstance(state, tuple)
+    held, since = state
+    return held, since
+
+
+def _since(held: Any, since: float, *, lapsed: bool) -> float:
+    """The time to which an order has come: what lapsed did so when it might at the earliest, or later."""
+    return max(since, held[-1]) if lapsed and held is not None else since
 
 
 def _may_have_lapsed(state: State, operation: Operation) -> bool:

@@ -114,6 +114,15 @@ def about_a_lease(draw: st.DrawFn) -> Operation:
     return op(kind, None, start, start + draw(st.integers(0, 4)), result, outcome=outcome)
 
 
+def test_an_order_that_has_come_to_a_lapse_does_not_go_back() -> None:
+    """The longer read may have seen the end of the lease; then the shorter one, which returned before, has not."""
+    reads = [op("read", None, 1, 3, None), op("read", None, 2, 2, None)]
+    story = run(operations=[lease(0, 1), *reads])
+    assert say("lease-not-early", story).said == "violated"
+    assert say("linearizable", story, model="lease").said == "violated"
+    assert say("linearizable", run(operations=[lease(0, 1), reads[0]]), model="lease").said == "ok"
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.lists(about_a_lease(), max_size=6))
 def test_a_broken_promise_is_never_explained_by_any_order(history: list[Operation]) -> None:
