@@ -163,7 +163,9 @@ class _KeyCheck:
                     yield self._misfit(sight, value, by)
                     continue
                 value, by, at = sight.value, number, sight.revision
-            elif not sight.equal and sight.value == value and not self._could_hide(sight, at):
+            elif sight.equal:
+                at = sight.revision  # nobody has changed it up to there
+            elif sight.value == value and not self._could_hide(sight, at):
                 yield self._misfit(sight, value, by)
 
     def _take(self, sight: _Sight, after: int) -> int | None:

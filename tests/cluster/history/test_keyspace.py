@@ -93,6 +93,13 @@ def test_it_agrees_with_every_way_of_placing_the_unknown(history: list[Operation
     assert (not misfits(history)) == brute_force(history)
 
 
+def test_one_revision_has_one_value() -> None:
+    reads = [op("read", "x", None, (0, 0), 1, found) for found in (None, None, 0)]
+    lost = op("write", "x", 0, (0, 0), 0)
+    assert misfits([*reads, lost])
+    assert not misfits([reads[0], op("read", "x", None, (0, 0), 2, 0), lost])
+
+
 STORIES: list[tuple[str, list[Operation], str]] = [
     ("clean", [op("write", "x", 1, (0, 1), 1), op("read", "x", None, (2, 3), 1, 1)], ""),
     ("stale read", [
