@@ -13,7 +13,7 @@ from cluster.apiserver.refusals import bad_request
 
 Object = dict[str, Any]
 
-BY_WORD: Mapping[str, Kind] = {kind.kind.lower(): kind for kind in KINDS.values()}
+BY_WORD: Mapping[str, Kind] = {kind.key.lower(): kind for kind in KINDS.values()}
 """Kinds as bus kinds name them: "pod" of `pod.create`."""
 
 

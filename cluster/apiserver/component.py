@@ -146,8 +146,8 @@ class Apiserver:
         self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
         for kind in KINDS.values():
             for verb, work in self.works_of(kind).items():
-                self.rpc.serve(f"{kind.kind.lower()}.{verb}", partial(self._serve, kind, work))
-            self.rpc.serve_stream(f"{kind.kind.lower()}.watch", partial(self._watch, kind))
+                self.rpc.serve(f"{kind.key.lower()}.{verb}", partial(self._serve, kind, work))
+            self.rpc.serve_stream(f"{kind.key.lower()}.watch", partial(self._watch, kind))
 
     def works_of(self, kind: Kind) -> dict[str, Work]:
         """What may be done with objects of a kind, by verb."""

@@ -72,7 +72,7 @@ class Reads:
             stored = await self._storage.get(kind, key, call.left())
         else:
             await self._feed.at_least(revision)
-            stored = self._cache.get(kind.kind, key)
+            stored = self._cache.get(kind.key, key)
         if stored is None:
             raise refusals.not_found(kind, call.args.name())
         return stored.obj
@@ -108,7 +108,7 @@ class Reads:
         """All that the request selects, fresh: what a deletion of a collection acts on."""
         selection = select(kind, call.args)
         await self._feed.fresh(call.left())
-        return [stored.obj for stored in self._cache.list(kind.kind, selection)]
+        return [stored.obj for stored in self._cache.list(kind.key, selection)]
 
     async def watch(self, kind: Kind, args: Arguments, reader: Reader) -> None:
         """Until the reader leaves, or the events that it would need are not to be had."""
@@ -121,14 +121,14 @@ class Reads:
                 ended.set_exception(error)
 
         await self._catch_up(revision, reader.patience)
-        self._feed.read_by(reader.user, "watch", kind.kind)
-        watcher = Watcher(kind.kind, selection, send, end, codec, reader.user)
+        self._feed.read_by(reader.user, "watch", kind.key)
+        watcher = Watcher(kind.key, selection, send, end, codec, reader.user)
         # From here to `add` nothing may wait: an event in between would be lost.
         if revision:
-            changes = self._cache.since(kind.kind, revision)
+            changes = self._cache.since(kind.key, revision)
             events = [event_of(codec, seen, change) for change in changes if (seen := selection.sees(change))]
         else:
-            events = [codec.event("ADDED", stored.obj) for stored in self._cache.list(kind.kind, selection)]
+            events = [codec.event("ADDED", stored.obj) for stored in self._cache.list(kind.key, selection)]
         if reader.initial:
             events.append(codec.event("BOOKMARK", initial_end(kind, self._cache.revision)))
         for at in range(0, len(events), CHUNK):
@@ -165,8 +165,8 @@ class Reads:
             await self._feed.fresh(call.left())
         else:
             await self._feed.at_least(revision)
-        self._feed.read_by(call.request.src if call.request is not None else "", "list", kind.kind)
-        return self._cache.page(kind.kind, selection, limit, token)
+        self._feed.read_by(call.request.src if call.request is not None else "", "list", kind.key)
+        return self._cache.page(kind.key, selection, limit, token)
 
 
 def select(kind: Kind, args: Arguments) -> Selection:

@@ -132,14 +132,14 @@ def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
         return None
     name = "/".join(parts[3:])
     if value is None:
-        return Arrived(kind.kind, name, revision, None)
+        return Arrived(kind.key, name, revision, None)
     try:
         obj = unpack(value)
     except WireError:
         return None
     if type(obj) is not dict or type(obj.get("metadata")) is not dict:
         return None
-    return Arrived(kind.kind, name, revision, obj)
+    return Arrived(kind.key, name, revision, obj)
 
 
 def _kind_of(plural: str) -> Kind | None:

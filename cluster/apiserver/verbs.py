@@ -177,7 +177,7 @@ class Verbs:
         if owned is not None:
             change = self._owning(kind, call, change, owned)
         await self._feed.ready()
-        current, live, taken = self._cache.get(kind.kind, key), False, set[str]()
+        current, live, taken = self._cache.get(kind.key, key), False, set[str]()
         while True:
             try:
                 if current is None:

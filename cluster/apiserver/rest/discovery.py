@@ -19,9 +19,6 @@ VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update
 Served = Kind | ReviewKind
 SERVED: tuple[Served, ...] = (*KINDS.values(), *REVIEW_KINDS)
 PART_VERBS = ("get", "patch", "update")
-ALL = ("Pod", "ReplicationController", "Service", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet",
-       "HorizontalPodAutoscaler", "Job", "CronJob")  # fmt: skip
-"""Kinds of the category `all`: what `kubectl get all` shows."""
 
 
 def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tuple[str, ...]]]:
@@ -85,8 +82,8 @@ def _resource(kind: Served) -> Object:
     }
     if kind.short:
         row["shortNames"] = list(kind.short)
-    if kind.kind in ALL:
-        row["categories"] = ["all"]
+    if kind.categories:
+        row["categories"] = list(kind.categories)
     parts = subresources(kind)
     if parts:
         row["subresources"] = [
@@ -139,8 +136,8 @@ def _resources(document: Document, kinds: Sequence[Served]) -> Object:
         }
         if kind.short:
             row["shortNames"] = list(kind.short)
-        if kind.kind in ALL:
-            row["categories"] = ["all"]
+        if kind.categories:
+            row["categories"] = list(kind.categories)
         rows.append(row)
         for name, gvk, verbs in subresources(kind):
             part: Object = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced}

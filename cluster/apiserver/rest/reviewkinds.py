@@ -20,6 +20,7 @@ class ReviewKind:
     short: tuple[str, ...] = ()
     status: bool = False
     scale: bool = False
+    categories: tuple[str, ...] = ()
 
     @property
     def singular(self) -> str:
