@@ -22,6 +22,8 @@ class Config:
     """Seconds between a leader's signs of life."""
     election: float = 1.0
     """Least election timeout in seconds; each is drawn from [1, 2) of it."""
+    patience: float = 5.0
+    """So many times as long it grows by itself where members are seen to be late (1: it never does)."""
     keepalive: float = 2.0
     """Seconds between two signs of life of a silent watch stream."""
     snapshot_entries: int = 10_000
@@ -63,6 +65,7 @@ class Config:
             (len(set(self.members)) == len(self.members), "members", "names, each once"),
             (self.heartbeat > 0, "heartbeat", "more than 0 s"),
             (self.election >= 2 * self.heartbeat, "election", f"at least two heartbeats of {self.heartbeat} s"),
+            (self.patience >= 1, "patience", "1 or more"),
             (self.keepalive > 0, "keepalive", "more than 0 s"),
             (self.snapshot_entries > 0, "snapshot_entries", "more than 0"),
             (self.snapshot_bytes > 0, "snapshot_bytes", "more than 0"),

@@ -378,6 +378,7 @@ def _raft_config(name: str, config: Config) -> RaftConfig:
         members=config.members,
         heartbeat_seconds=config.heartbeat,
         election_seconds=config.election,
+        patience=config.patience,
         max_append_bytes=config.max_append_bytes,
         snapshot_chunk_bytes=config.snapshot_chunk_bytes,
         retain_entries=config.retain_entries,

@@ -20,6 +20,8 @@ class Config:
     heartbeat_seconds: float = 0.1
     election_seconds: float = 1.0
     """Least election timeout; each is drawn from [1, 2) of it (3.4, 9.3)."""
+    patience: float = 5.0
+    """So many times as long it may grow by itself where delays are seen (patience.py); 1: it never does."""
     max_append_bytes: int = 1 << 20
     """Most payload of one Append; a single larger entry still goes alone."""
     max_inflight: int = 64
@@ -58,6 +60,7 @@ class Config:
                 "election_seconds",
                 f"at least two heartbeats of {self.heartbeat_seconds} s",
             ),
+            (self.patience >= 1, "patience", "1 (the election timeout stays as it is) or more"),
             (self.max_append_bytes > 0, "max_append_bytes", "more than 0"),
             (self.max_inflight > 0, "max_inflight", "more than 0"),
             (self.max_inflight_bytes > 0, "max_inflight_bytes", "more than 0"),

@@ -87,6 +87,7 @@ def _correct(state: State, message: Message) -> None:
     """Tell a peer of an earlier term which one it is, so that it catches up; answers need no answer."""
     match message:
         case Append() | InstallSnapshot():
+            state.hear_deposed(message.term)
             state.outbox.append(AppendReply(state.id, message.src, state.term, 0, True, src_id=state.disk_id))
         case PreVote():
             state.outbox.append(PreVoteReply(state.id, message.src, state.term, False, state.disk_id))

@@ -147,6 +147,8 @@ def refuse(state: State, name: str) -> None:
 def tick(state: State, held_up: bool = False) -> None:
     """Heartbeats that are due; stepping down when no majority is heard (6.2); a transfer that takes too long."""
     config, now = state.config, state.now
+    if now >= state.patience.review_at:
+        state.patience.review(now)
     if not config.check_quorum or not lost_quorum(state):
         state.forborne = False
     elif not state.forbear(held_up):
@@ -168,9 +170,14 @@ def tick(state: State, held_up: bool = False) -> None:
 
 
 def lost_quorum(state: State) -> bool:
+    return silence(state) >= state.patience.longest
+
+
+def silence(state: State) -> float:
+    """Seconds since a majority was heard last."""
     heard = {name: follower.heard for name, follower in state.followers.items()}
     heard[state.id] = state.now
-    return agreed(state.configuration, heard, -inf) + state.config.election_seconds <= state.now
+    return state.now - agreed(state.configuration, heard, -inf)
 
 
 def heartbeat_at(state: State) -> float:
@@ -194,6 +201,14 @@ def deadline(state: State) -> float:
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _hear(state: State, follower: Progress) -> None:
+    """One follower's silence says nothing: it may have been down. A majority's was a delay."""
+    now = state.now
+    if now - follower.heard > state.patience.notable:
+        state.patience.saw(silence(state), now)
+    follower.heard = now
+
+
 def on_append_reply(state: State, message: AppendReply) -> None:
     follower = state.followers.get(message.src)
     if follower is None:
@@ -202,7 +217,7 @@ def on_append_reply(state: State, message: AppendReply) -> None:
         follower = recognise(state, follower, message.src_id)
         if follower is None:
             return
-    follower.heard = state.now
+    _hear(state, follower)
     if message.round > follower.round:
         follower.round = message.round
         confirm_reads(state)
@@ -239,7 +254,7 @@ def on_snapshot_reply(state: State, message: SnapshotReply) -> None:
     follower = state.followers.get(message.src)
     if follower is None or message.src_id != follower.seat:
         return
-    follower.heard = state.now
+    _hear(state, follower)
     if follower.pace is not SNAPSHOT or message.index != follower.snapshot_index:
         return
     if message.done:

@@ -15,6 +15,7 @@ from store.raft.confchange import Configurations
 from store.raft.config import Config
 from store.raft.log import Log
 from store.raft.messages import Configuration, HardState, Message, Refused, SnapshotMeta
+from store.raft.patience import Patience
 from store.raft.progress import Progress
 from store.raft.reads import Answer, Reads
 
@@ -80,9 +81,14 @@ class State:
         self.leader = ""
         self.heard = -inf
         """When a leader, of whatever term, last spoke: no other is helped up for an election timeout after that."""
+        self.heard_in = 0
+        """In which term that was."""
+        self.predecessor = (0, -inf)
+        """The same two of the leader before that one."""
+        self.patience = Patience(config)
         self.election_at = inf
-        self.timeout = 0.0
-        """The wait that was drawn last."""
+        self.spread = 0.0
+        """How many least election timeouts to wait, as it was drawn last; 0: to be drawn anew."""
         self.leases = config.leases
         self.votes: dict[str, bool] = {}
         self.voter_ids: dict[str, int] = {}
@@ -150,7 +156,7 @@ class State:
         since changes nothing: what was promised was time."""
         if not self.config.check_quorum:
             return False
-        return self.role is LEADER or self.now < self.heard + self.config.election_seconds
+        return self.role is LEADER or self.now < self.heard + self.patience.least
 
     def peers(self) -> list[str]:
         """The other voters, of both sets."""
@@ -165,22 +171,37 @@ class State:
     def wait_for_election(self) -> None:
         """A new random wait (3.4). While a cluster is being founded nobody leads, so waiting long is no use: but a
         little longer each time that it came to nothing."""
-        least = self.config.election_seconds
+        least, self.spread = self.patience.least, 1 + self.rng.random()
         if self.configuration.founding:
             least = min(least, self.config.heartbeat_seconds * (1 + self.term))
-        self.timeout = least * (1 + self.rng.random())
-        self.election_at = self.now + self.timeout
+        self.election_at = self.now + least * self.spread
+        if least * self.spread < self.config.election_seconds:
+            self.spread = 0.0
 
     def hear_leader(self, leader: str) -> None:
         """A valid message of this term's leader. The same wait begins anew; it is drawn anew for every campaign."""
         if self.role is not FOLLOWER or self.leader != leader:
             self.follow(self.term, leader)
         self.forborne = False
-        self.heard = now = self.now
-        if self.timeout < self.config.election_seconds:
-            self.wait_for_election()  # of the time when the cluster was being founded
+        now, patience = self.now, self.patience
+        if self.term != self.heard_in:
+            self.predecessor = (self.heard_in, self.heard)
+            self.heard_in = self.term
+        elif now - self.heard > patience.notable:
+            patience.saw(now - self.heard, now)
+        if now >= patience.review_at:
+            patience.review(now)
+        self.heard = now
+        if self.spread:
+            self.election_at = now + patience.least * self.spread
         else:
-            self.election_at = now + self.timeout
+            self.wait_for_election()  # the wait is of the time when the cluster was being founded
+
+    def hear_deposed(self, term: int) -> None:
+        """The leader of an earlier term speaks: was that one only late when it was replaced?"""
+        known, heard = (self.heard_in, self.heard) if term == self.heard_in else self.predecessor
+        if term == known:
+            self.patience.saw(self.now - heard, self.now)
 
     def follow(self, term: int, leader: str) -> None:
         """Be a follower in `term`. A term never goes back, and a new one is a new vote (3.3)."""

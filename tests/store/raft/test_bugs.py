@@ -88,7 +88,7 @@ DICE = {
     "old-log-elected": 2,
     "no-log-match-check": 3,
     "cut-matching-entries": 4,
-    "ack-before-sync": 32,
+    "ack-before-sync": 172,
     "minority": 1,
     "read-without-round": 44,
     "change-before-own-commit": 3,

@@ -41,6 +41,7 @@ class Fuzz:
             check_quorum=seed % 4 != 0,
             pre_vote=seed % 7 > 2,
             lease_clock_error=CLOCK_ERROR if seed % 8 != 1 else 0.0,
+            patience=(1.0, 5.0)[seed // 6 % 2],
         )
         self.rng = self.network.rng
         self.members = list(self.network.members.values())
