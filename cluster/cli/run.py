@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,7 @@ from cluster.experiments.stage import Venue, cluster_spec
 from cluster.history.checks import CHECKS, judge
 from cluster.history.finding import Verdict
 from cluster.history.run import Meta, Run
+from cluster.report.summary import summary
 from cluster.report.verdict import to_data
 from cluster.scenario import files
 from cluster.scenario.model import WORLDS, Scenario, Step
@@ -138,17 +140,8 @@ class Telling:
         self._say(f"{when:9.3f} s  {text}")
 
     def end(self, run: Run, verdict: Verdict, place: Path, *, report: bool) -> None:
-        for judged in verdict.judged:
-            finding = judged.finding
-            mark = "ok    " if judged.as_expected else "FAILED" if finding.said != "unknown" else "?     "
-            expected = "" if judged.expected == "ok" else f" (expected: {judged.expected})"
-            self._say(f"   {mark}  {finding.check}: {finding.said}{expected}: {finding.summary}")
-        missed = [s for s in run.strikes if s.error or s.proof != "confirmed"]
-        for strike in missed:
-            self._say(f"   note    {strike.id} {strike.name}: {strike.error or strike.proof}")
-        self._say(f"{verdict.outcome}: {verdict.reason}")
+        self._say(summary(run, verdict, colour=sys.stdout.isatty()))
         self._say(f"report: {place / documents.REPORT if report else place}")
-        self._say(f"again:  {run.meta.replay}")
 
     def _say(self, text: str) -> None:
         if not self.quiet:

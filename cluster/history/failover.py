@@ -75,6 +75,8 @@ class FailoverClock:
     _addresses: dict[str, str] = field(default_factory=dict)
     """Pod address to uid, of victims and successors."""
     _successors: dict[str, str] = field(default_factory=dict)
+    _given_up: set[str] = field(default_factory=set)
+    """uids of victims that were deleted before the node was found out: by a rollout, say."""
 
     def start(self, pods: Sequence[Object]) -> None:
         """The workload's pods as they are before the fault."""
@@ -109,10 +111,16 @@ class FailoverClock:
     def _pod(self, type: str, pod: Object, now: float) -> None:
         uid = uid_of(pod)
         if uid in self.victims:
-            if deleting(pod) or type == "DELETED":
-                self._mark("evicted", now, name_of(pod))
+            if (deleting(pod) or type == "DELETED") and uid not in self._given_up:
+                if "detected" in self.seen:
+                    self._mark("evicted", now, name_of(pod))
+                else:
+                    self._given_up.add(uid)
             return
         if uid in self._known:
+            return
+        if "evicted" not in self.seen:
+            self._known[uid] = name_of(pod)  # made for another reason: the workload rolls or grows
             return
         self._successors[uid] = name_of(pod)
         self._mark("recreated", now, name_of(pod))

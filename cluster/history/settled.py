@@ -31,7 +31,8 @@ def _judge_hit(run: Run, _: Options) -> Finding:
         return Finding("faults-hit", "violated", _strike((*failed, *passed)[0]), count, told, evidence, figures)
     if idle:
         return Finding("faults-hit", "unknown", _strike(idle[0]), count, told, evidence, figures)
-    return Finding("faults-hit", "ok", f"all {count} strikes hit something", count, told, figures=figures)
+    summary = "the only strike hit something" if count == 1 else f"all {count} strikes hit something"
+    return Finding("faults-hit", "ok", summary, count, told, figures=figures)
 
 
 def _strike(strike: Strike) -> str:
