@@ -9,12 +9,34 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from cluster.api import schema_apps, schema_core, schema_pod, schema_podparts
+from cluster.api import (
+    defaults_workloads,
+    schema_apps,
+    schema_autoscaling,
+    schema_batch,
+    schema_core,
+    schema_pod,
+    schema_podparts,
+    schema_policy,
+    schema_sets,
+    schema_storage,
+)
 from cluster.api.meta import Object, deep_copy
 from cluster.api.schema import REGISTRY
 
-SCHEMAS = (schema_core, schema_pod, schema_podparts, schema_apps)
-"""The tables that must have been read before a struct can be asked for."""
+SCHEMAS = (
+    schema_core,
+    schema_pod,
+    schema_podparts,
+    schema_apps,
+    schema_sets,
+    schema_batch,
+    schema_autoscaling,
+    schema_policy,
+    schema_storage,
+    defaults_workloads,
+)
+"""The tables, and what fills them in, that must have been read before a struct can be asked for."""
 
 
 def default(obj: Object) -> Object:

@@ -38,6 +38,8 @@ class Kind:
     """What the schema's lines cannot say about one object."""
     update_rule: Callable[[Object, Object, Errors], None] | None = None
     """What may not change: (new, old, errors)."""
+    begin: Callable[[Object, str], None] | None = None
+    """What a new object gets from the server before admission and defaults, in place: (obj with its uid, the time)."""
     printer: Printer = Printer(("NAME", "AGE"), plain_row)
     categories: tuple[str, ...] = ()
     """Words that stand for many kinds at once: "all" (`kubectl get all`)."""

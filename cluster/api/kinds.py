@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.api import kinds_apps, kinds_core, kinds_network
+from cluster.api import kinds_apps, kinds_batch, kinds_core, kinds_network, kinds_policy, kinds_storage
 from cluster.api.kind import Kind
 from cluster.errors import UsageError
 
@@ -20,6 +20,9 @@ _FILES = (
     kinds_core.CORE,
     kinds_network.NETWORK,
     kinds_apps.APPS,
+    kinds_batch.BATCH,
+    kinds_policy.POLICY,
+    kinds_storage.STORAGE,
 )
 
 

@@ -40,11 +40,13 @@ def selector_update(new: Object, old: Object, errors: Errors) -> None:
     immutable(new["spec"]["selector"], old["spec"]["selector"], at(_SPEC, "selector"), errors)
 
 
-def _is_zero(value: Any) -> bool:
+def is_zero(value: Any) -> bool:
+    """0 or "0%"."""
     return value in (0, "0%")
 
 
-def _at_most_all(value: Any, path: Path, errors: Errors) -> None:
+def at_most_all(value: Any, path: Path, errors: Errors) -> None:
+    """A percentage is of all, so it ends at 100."""
     if isinstance(value, str) and int(value.rstrip("%")) > 100:
         errors.invalid(path, value, "must not be greater than 100%")
 
@@ -58,9 +60,9 @@ def deployment(obj: Object, errors: Errors) -> None:
         errors.forbidden(at(place, "rollingUpdate"), "may not be specified when strategy `type` is 'Recreate'")
     elif rolling is not None:
         place = at(place, "rollingUpdate", "maxUnavailable")
-        if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
+        if is_zero(rolling.get("maxUnavailable")) and is_zero(rolling.get("maxSurge")):
             errors.invalid(place, rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
-        _at_most_all(rolling.get("maxUnavailable"), place, errors)
+        at_most_all(rolling.get("maxUnavailable"), place, errors)
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
         errors.invalid(at(_SPEC, "progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds")
@@ -77,12 +79,12 @@ def daemon_set(obj: Object, errors: Errors) -> None:
     if strategy.get("type") != "RollingUpdate" or rolling is None:
         return
     unavailable, surge = rolling.get("maxUnavailable", 1), rolling.get("maxSurge", 0)
-    if _is_zero(unavailable) and _is_zero(surge):
+    if is_zero(unavailable) and is_zero(surge):
         errors.required(at(place, "maxUnavailable"), "cannot be 0 when maxSurge is 0")
-    elif not _is_zero(unavailable) and not _is_zero(surge):
+    elif not is_zero(unavailable) and not is_zero(surge):
         errors.invalid(at(place, "maxSurge"), surge, "may not be set when maxUnavailable is non-zero")
-    _at_most_all(unavailable, at(place, "maxUnavailable"), errors)
-    _at_most_all(surge, at(place, "maxSurge"), errors)
+    at_most_all(unavailable, at(place, "maxUnavailable"), errors)
+    at_most_all(surge, at(place, "maxSurge"), errors)
 
 
 def controller_revision_update(new: Object, old: Object, errors: Errors) -> None:

@@ -36,8 +36,8 @@ def pod_template(template: Map, path: Path, errors: Errors) -> None:
 
 def pod_spec(spec: Map, path: Path, errors: Errors) -> None:
     containers_and_volumes(spec, path, errors)
-    for index, toleration in enumerate(spec.get("tolerations") or ()):
-        _toleration(toleration, at(path, "tolerations", index), errors)
+    for index, found in enumerate(spec.get("tolerations") or ()):
+        toleration(found, at(path, "tolerations", index), errors)
     affinity = spec.get("affinity")
     if affinity:
         _affinity(affinity, at(path, "affinity"), errors)
@@ -56,20 +56,20 @@ def pod_spec(spec: Map, path: Path, errors: Errors) -> None:
         )
 
 
-def _toleration(toleration: Map, path: Path, errors: Errors) -> None:
-    operator = toleration.get("operator") or "Equal"
-    if not toleration.get("key") and operator != "Exists":
+def toleration(found: Map, path: Path, errors: Errors) -> None:
+    operator = found.get("operator") or "Equal"
+    if not found.get("key") and operator != "Exists":
         errors.invalid(
             at(path, "operator"),
-            toleration.get("operator", ""),
+            found.get("operator", ""),
             "operator must be Exists when `key` is empty, which means 'match all values and all keys'",
         )
-    if operator == "Exists" and toleration.get("value"):
-        errors.invalid(at(path, "operator"), toleration["value"], "value must be empty when `operator` is 'Exists'")
-    if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
+    if operator == "Exists" and found.get("value"):
+        errors.invalid(at(path, "operator"), found["value"], "value must be empty when `operator` is 'Exists'")
+    if found.get("tolerationSeconds") is not None and found.get("effect") != "NoExecute":
         errors.invalid(
             at(path, "effect"),
-            toleration.get("effect", ""),
+            found.get("effect", ""),
             "effect must be 'NoExecute' when `tolerationSeconds` is set",
         )
 
@@ -79,10 +79,10 @@ def _affinity(affinity: Map, path: Path, errors: Errors) -> None:
     place = at(path, "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
     required = node.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
     for index, term in enumerate(required.get("nodeSelectorTerms") or ()):
-        _node_term(term, at(place, index), errors)
+        node_term(term, at(place, index), errors)
     place = at(path, "nodeAffinity", "preferredDuringSchedulingIgnoredDuringExecution")
     for index, preferred in enumerate(node.get("preferredDuringSchedulingIgnoredDuringExecution") or ()):
-        _node_term(preferred["preference"], at(place, index, "preference"), errors)
+        node_term(preferred["preference"], at(place, index, "preference"), errors)
     for which in ("podAffinity", "podAntiAffinity"):
         found = affinity.get(which) or {}
         place = at(path, which, "requiredDuringSchedulingIgnoredDuringExecution")
@@ -98,7 +98,7 @@ def _pod_term(term: Map, path: Path, errors: Errors) -> None:
     label_selector(term.get("namespaceSelector"), at(path, "namespaceSelector"), errors)
 
 
-def _node_term(term: Map, path: Path, errors: Errors) -> None:
+def node_term(term: Map, path: Path, errors: Errors) -> None:
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         _requirement(requirement, at(path, "matchExpressions", index), errors)
     for index, requirement in enumerate(term.get("matchFields") or ()):

@@ -25,7 +25,7 @@ Object = dict[str, Any]
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _FINALIZER = {"Foreground": FOREGROUND, "Orphan": ORPHAN, "Background": ""}
 DEFAULT_GRACE = 30
-IMMORTAL = ("default", "kube-system", "kube-public")
+_CONTAINERS = ("containers", "initContainers")
 _ADDRESSES = ("clusterIP", "clusterIPs")
 _SERVERS_OWN = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "uid")
 _NOT_STORED = ("resourceVersion", "selfLink")
@@ -81,6 +81,8 @@ def prepare_create(kind: Kind, given: Object, now: float, rng: Random) -> Object
         meta["generation"] = 1
     if kind.status and kind.kind != "Node":  # a Node is registered together with its status
         obj.pop("status", None)
+    if kind.begin is not None:
+        kind.begin(obj, m.timestamp(now))
     if kind.kind == "Pod":
         obj["status"] = {"phase": "Pending", "qosClass": _qos_class(obj)}
     elif kind.kind == "Namespace":
@@ -95,6 +97,16 @@ def _qos_class(pod: Object) -> str:
         return qos_class(pod)
     except (TypeError, ValueError, AttributeError, KeyError, StatusError, UsageError):
         return "BestEffort"  # it is malformed: the validator will say where
+
+
+def requalified(kind: Kind, before: Object, after: Object) -> Object:
+    """A new object as admission leaves it: a pod whose containers it has changed may be of another class."""
+    if kind.kind != "Pod" or after is before:
+        return after
+    spec, had = after.get("spec"), before.get("spec")
+    if type(spec) is dict and type(had) is dict and all(spec.get(f) is had.get(f) for f in _CONTAINERS):
+        return after
+    return {**after, "status": {**(after.get("status") or {}), "qosClass": _qos_class(after)}}
 
 
 def complete(kind: Kind, obj: Object, old: Object | None = None, *, subresource: str = "") -> Object:
@@ -240,8 +252,6 @@ def prepare_delete(kind: Kind, old: Object, options: DeleteOptions, now: float) 
     if options.propagation not in ("", *_FINALIZER):
         text = f'propagationPolicy "{options.propagation}": needs to be one of Foreground, Background, Orphan'
         raise refusals.bad_request(text)
-    if kind.kind == "Namespace" and name in IMMORTAL:
-        raise refusals.forbidden(kind, name, "this namespace may not be deleted")
     meta = stored_metadata(old)
     meta["finalizers"] = _finalizers(m.finalizers_of(old), options.propagation)
     if not meta["finalizers"]:

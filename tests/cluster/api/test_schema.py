@@ -103,7 +103,7 @@ def test_the_table_tells_merge_keys_and_docs() -> None:
 
 
 def test_every_struct_of_the_api_compiles() -> None:
-    assert len(SCHEMAS) == 4
+    assert len(SCHEMAS) >= 10
     for name in REGISTRY.names():
         assert REGISTRY.struct(name).fields
 
