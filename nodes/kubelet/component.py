@@ -13,6 +13,7 @@ from cluster.client.informer import InformerSet
 from cluster.rpc import Rpc
 from cluster.world.host import Host
 from nodes.kubelet.config import Config
+from nodes.kubelet.forwarding import Forwarding
 from nodes.kubelet.kit import Kit
 from nodes.kubelet.nodeagent import NodeAgent
 from nodes.kubelet.pods import Pods
@@ -39,6 +40,7 @@ async def run(host: Host, config: Config) -> None:
         pods.adopt(await _open(host, runtime, pods))
         agent = NodeAgent(kit, f"{host.name}-{host.boot}")
         Serving(kit, pods).register(rpc)
+        Forwarding(kit, pods).register(rpc)
         informers = InformerSet(client, config.timing)
         node = informers.add("Node", fields=f"metadata.name={config.node}")
         node.on_change(lambda old, new: agent.observe(new))

@@ -114,11 +114,14 @@ class Probed:
 @dataclass(frozen=True, slots=True)
 class LogQuery:
     """`tail`: last lines only, None for all. `follow`: go on until the container ends. `limit`: bytes at most,
-    the last ones."""
+    the last ones. `timestamps`: each line begins with the time when it was written. `since`: only lines written then
+    or later, in seconds since 1970."""
 
     tail: int | None = None
     follow: bool = False
-    limit: int = 4 * 1024 * 1024
+    limit: int = 16 * 1024 * 1024
+    timestamps: bool = False
+    since: float | None = None
 
 
 class RuntimeFailure(Exception):
@@ -162,6 +165,21 @@ class Session(Protocol):
         """Kill what is left of it."""
 
 
+class Pipe(Protocol):
+    """A connection to a port of a pod."""
+
+    async def read(self) -> bytes:
+        """What came; b"" when the other side says that it sends no more. OSError when it was reset."""
+
+    async def write(self, data: bytes) -> None:
+        """Returns when it takes more. OSError when there is nobody any more."""
+
+    async def end(self) -> None:
+        """We send no more."""
+
+    def close(self) -> None: ...
+
+
 class Runtime(Protocol):
     """All methods raise RuntimeFailure; starting the same key twice starts nothing and answers the one there is."""
 
@@ -188,8 +206,11 @@ class Runtime(Protocol):
         """Carry out a probe's httpGet, tcpSocket or exec; `action` is that part of the container's manifest, with
         ports as numbers and `host` filled in. Never raises for the probed thing's sake: that is `ok=False`."""
 
+    async def dial(self, pod: str, ip: str, port: int) -> Pipe:
+        """Connect to a port of the pod with that uid and address. RuntimeFailure Refused in the network's own words."""
+
     def logs(self, key: ContainerKey, query: LogQuery) -> AsyncIterator[bytes]:
-        """Chunks of the log, oldest first. RuntimeFailure NotFound if there is none."""
+        """Chunks of the log, oldest first; with `timestamps` whole lines. RuntimeFailure NotFound if there is none."""
 
     async def remove(self, key: ContainerKey) -> None:
         """Forget one ended container and its files. Missing is fine."""

@@ -1,6 +1,7 @@
 """Shell: what a kubelet answers on the bus: logs, exec, stats. Must not change what runs.
 
-    kubelet.logs   stream  {namespace, pod, container="", previous=False, tail=None, follow=False} -> items: bytes
+    kubelet.logs   stream  {namespace, pod, container="", previous=False, tail=None, follow=False, timestamps=False,
+                            since=None (seconds since 1970), within=None (seconds until now)} -> items: bytes
     kubelet.exec   call    {namespace, pod, container="", argv: [str], timeout=10.0} -> {stdout, stderr, code}
     kubelet.session        stream  {namespace, pod, container="", argv, stdin=False, tty=False, session: str}
                                    -> items [1 or 2 for stdout or stderr, bytes], at the end [3, exit code]
@@ -68,14 +69,24 @@ class Serving:
                 message = f'previous terminated container "{key.name}" in pod "{meta.name_of(worker.pod)}" not found'
                 raise StatusError("BadRequest", message)
             key = ContainerKey(key.pod, key.name, key.attempt - 1)
-        tail = body.get("tail")
-        query = LogQuery(None if tail is None else max(int(tail), 0), bool(body.get("follow")))
+        query = self._query(body)
         try:
             async for chunk in self._kit.runtime.logs(key, query):
                 for start in range(0, len(chunk), CHUNK):
                     sender.send(chunk[start : start + CHUNK])
         except RuntimeFailure as failure:
             raise _status(failure) from failure
+
+    def _query(self, body: dict[str, Any]) -> LogQuery:
+        tail, since, within = body.get("tail"), body.get("since"), body.get("within")
+        if since is None and within is not None:
+            since = self._kit.host.clock.now() - float(within)
+        return LogQuery(
+            None if tail is None else max(int(tail), 0),
+            bool(body.get("follow")),
+            timestamps=bool(body.get("timestamps")),
+            since=None if since is None else float(since),
+        )
 
     async def _exec(self, request: Request) -> dict[str, Any]:
         body = request.body

@@ -163,13 +163,13 @@ def life(run: Run, started_at: float, termed_at: float | None, killed_at: float 
     return min(ends, key=lambda end: end[:2])[2] if ends else Life(None)
 
 
-def log_lines(run: Run, started_at: float, until: float, most: int = 1000) -> list[str]:
-    """The lines that a container has written by `until`; of the periodic ones the last `most`."""
-    lines = list(run.log)
+def log_lines(run: Run, started_at: float, until: float, most: int = 1000) -> list[tuple[float, str]]:
+    """The lines that a container has written by `until`, each with its time; of the periodic ones the last `most`."""
+    lines = [(started_at, line) for line in run.log]
     if run.log_every > 0:
         count = int(max(until - started_at, 0.0) / run.log_every)
         first = max(count - most, 0)
-        lines += [f"tick {number + 1}" for number in range(first, count)]
+        lines += [(started_at + number * run.log_every, f"tick {number}") for number in range(first + 1, count + 1)]
     return lines
 
 

@@ -34,6 +34,7 @@ from nodes.runtime.folders import Folders
 from nodes.runtime.images import program
 from nodes.runtime.link import Link, Message
 from nodes.runtime.logfile import read_log
+from nodes.runtime.pipe import SocketPipe
 from nodes.runtime.reach import probe
 from nodes.runtime.session import ProcessSession
 
@@ -178,6 +179,9 @@ class ProcessRuntime:
         except RuntimeFailure as failure:
             return Probed(False, failure.message)
         return Probed(done.exit_code == 0, (done.stdout + done.stderr)[:1024].decode(errors="replace"))
+
+    async def dial(self, pod: str, ip: str, port: int) -> SocketPipe:
+        return await SocketPipe.dial(ip, port)
 
     async def logs(self, key: ContainerKey, query: LogQuery) -> AsyncIterator[bytes]:
         def live() -> bool:

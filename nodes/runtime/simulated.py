@@ -14,8 +14,6 @@ from typing import Any, Literal
 from cluster.wire import pack, unpack
 from cluster.world.host import Host
 from nodes.kubelet.runtime import (
-    STDERR,
-    STDOUT,
     Container,
     ContainerKey,
     ContainerSpec,
@@ -39,6 +37,8 @@ from nodes.kubelet.stages import (
     serving,
     short_name,
 )
+from nodes.runtime.logtimes import stamped
+from nodes.runtime.said import Echo, Said
 
 FOLDER = "containers/"
 LONGEST_ANSWER = 3600.0
@@ -150,7 +150,7 @@ class SimulatedRuntime:
         return Executed(answer.stdout.encode(), answer.stderr.encode(), answer.exit_code)
 
     async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> Session:
-        return _Said(await self.execute(key, argv, LONGEST_ANSWER))
+        return Said(await self.execute(key, argv, LONGEST_ANSWER))
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         record = self._records.get(key)
@@ -170,20 +170,29 @@ class SimulatedRuntime:
             return Probed(False, f"HTTP probe of {where}{detail.get('path', '/')} failed with statuscode: 503")
         return Probed(False, f"dial tcp {where}: connect: connection refused")
 
+    async def dial(self, pod: str, ip: str, port: int) -> Echo:
+        now = self._host.clock.now()
+        if not any(
+            r.key.pod == pod and r.ended is None and serving(r.run, r.started_at, now) for r in self._records.values()
+        ):
+            why = "connect: connection refused"
+            raise RuntimeFailure("Refused", f"failed to connect to {ip}:{port}: dial tcp4 {ip}:{port}: {why}")
+        return Echo()
+
     async def logs(self, key: ContainerKey, query: LogQuery) -> AsyncIterator[bytes]:
         record = self._records.get(key)
         if record is None:
             raise RuntimeFailure("NotFound", f"there is no container {key.id}")
         lines = self._lines(record)
         chosen = lines if query.tail is None else lines[len(lines) - min(query.tail, len(lines)) :]
-        if chosen:
-            yield "".join(line + "\n" for line in chosen).encode()[-query.limit :]
+        if shown := _shown(chosen, query):
+            yield shown[-query.limit :]
         told = len(lines)
         while query.follow and record.ended is None and key in self._records:
             await self._next_line(record)
             lines = self._lines(record)
             if len(lines) > told:
-                yield "".join(line + "\n" for line in lines[told:]).encode()
+                yield _shown(lines[told:], query)
             told = len(lines)
 
     async def remove(self, key: ContainerKey) -> None:
@@ -262,7 +271,7 @@ class SimulatedRuntime:
             end.reason,
         )
 
-    def _lines(self, record: _Record) -> list[str]:
+    def _lines(self, record: _Record) -> list[tuple[float, str]]:
         until = record.ended.finished_at if record.ended is not None else self._host.clock.now()
         return log_lines(record.run, record.started_at, until)
 
@@ -283,6 +292,12 @@ class SimulatedRuntime:
         record.waiters.clear()
 
 
+def _shown(lines: list[tuple[float, str]], query: LogQuery) -> bytes:
+    """Lines with their times, as they are asked for."""
+    told = [(at, line.encode() + b"\n") for at, line in lines if query.since is None or at >= query.since]
+    return b"".join(stamped(line, round(at * 1e9)) if query.timestamps else line for at, line in told)
+
+
 def image_id(image: str) -> str:
     return f"simulated://{short_name(image)}"
 
@@ -296,30 +311,3 @@ def _plain_exec(argv: tuple[str, ...]) -> Answer | None:
     if argv and argv[0] in ("echo", "/bin/echo"):
         return Answer(stdout=" ".join(argv[1:]) + "\n")
     return None
-
-
-class _Said:
-    """What a simulated container answers to a command, as if somebody talked to it: it hears nothing."""
-
-    def __init__(self, done: Executed) -> None:
-        self._done = done
-
-    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
-        for channel, data in ((STDOUT, self._done.stdout), (STDERR, self._done.stderr)):
-            if data:
-                yield channel, data
-
-    async def write(self, data: bytes) -> None:
-        pass
-
-    async def end_input(self) -> None:
-        pass
-
-    def resize(self, width: int, height: int) -> None:
-        pass
-
-    async def wait(self) -> int:
-        return self._done.exit_code
-
-    async def close(self) -> None:
-        pass

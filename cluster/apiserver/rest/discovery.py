@@ -36,6 +36,7 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
             ("log", own, ("get",)),
             ("exec", ("", "v1", "PodExecOptions"), ("create", "get")),
             ("attach", ("", "v1", "PodAttachOptions"), ("create", "get")),
+            ("portforward", ("", "v1", "PodPortForwardOptions"), ("create", "get")),
         ]
     if kind.kind == "Namespace":
         found.append(("finalize", own, ("update",)))

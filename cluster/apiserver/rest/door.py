@@ -14,7 +14,8 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from cluster.apiserver.component import Https
 from cluster.apiserver.rest import bodies, channels
-from cluster.apiserver.rest.handlers import Answer, Duplex, Flow, Handlers, Http, failed
+from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
+from cluster.apiserver.rest.handlers import Answer, Handlers, Http, failed
 from cluster.apiserver.rest.identity import of_certificate
 from cluster.errors import StatusError
 
@@ -97,7 +98,7 @@ class Door:
         answer = await self._handlers.handle(http)
         if isinstance(answer, Answer):
             return _response(answer, request)
-        if isinstance(answer, Duplex):
+        if isinstance(answer, Duplex | Tunnel):
             return await _converse(request, answer)
         return await _flow(request, answer)
 
@@ -161,21 +162,39 @@ async def _flow(request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
     return response
 
 
-async def _converse(request: web.BaseRequest, duplex: Duplex) -> web.StreamResponse:
+async def _converse(request: web.BaseRequest, talk: Duplex | Tunnel) -> web.StreamResponse:
     """A WebSocket for as long as there is something to say; then it is closed as one closes it."""
     socket = web.WebSocketResponse(
-        protocols=(duplex.protocol,) if duplex.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
+        protocols=(talk.protocol,) if talk.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
     )
     await socket.prepare(request)
     try:
-        await duplex.run(_Channels(socket, duplex.protocol))
+        if isinstance(talk, Tunnel):
+            await talk.run(_Bytes(socket))
+        else:
+            await talk.run(_Channels(socket, talk.protocol))
     finally:
         await socket.close()
     return socket
 
 
+class _Bytes:
+    """`flows.Raw` over a WebSocket."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+
+    async def receive(self) -> bytes | None:
+        message = await self._socket.receive()
+        return message.data if message.type == WSMsgType.BINARY else None
+
+    async def send(self, data: bytes) -> None:
+        with suppress(ConnectionError):  # it has left: `receive` says so
+            await self._socket.send_bytes(data)
+
+
 class _Channels:
-    """`podsessions.Client` over a WebSocket."""
+    """`flows.Client` over a WebSocket."""
 
     def __init__(self, socket: web.WebSocketResponse, protocol: str) -> None:
         self._socket = socket

@@ -19,18 +19,17 @@ from cluster.apiserver.request import SHARE, Call
 from cluster.apiserver.rest import (
     answers,
     bodies,
-    channels,
     discovery,
     negotiation,
     openapi,
     openapiv2,
-    podlogs,
-    podsessions,
+    podstreams,
     requests,
     reviews,
     statuses,
 )
 from cluster.apiserver.rest.answers import INCLUDE
+from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel, Write
 from cluster.apiserver.rest.identity import ANONYMOUS, AUTHORIZERS, Authorizer, Who, attributes, authorize, impersonated
 from cluster.apiserver.rest.negotiation import JSON, Form
 from cluster.apiserver.rest.paths import UNKNOWN, Document, Question, Resource, parse
@@ -86,25 +85,6 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Write = Callable[[bytes], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """An answer that goes on: `run(write)` until it is over."""
-
-    content_type: str
-    run: Callable[[Write], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Duplex:
-    """An answer that is a conversation over a WebSocket: `run(client)` until it is over."""
-
-    protocol: str
-    run: Callable[[podsessions.Client], Awaitable[None]]
-
-
 class Server(Protocol):
     """What the door needs of its apiserver."""
 
@@ -127,7 +107,7 @@ class Handlers:
         self._address = address
         self._authorizers = authorizers
 
-    async def handle(self, http: Http) -> Answer | Flow | Duplex:
+    async def handle(self, http: Http) -> Answer | Flow | Duplex | Tunnel:
         """Never raises StatusError: that is a Status."""
         try:
             named = parse(http.path)
@@ -190,7 +170,7 @@ class Handlers:
 
     # ── resources ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _resource(self, resource: Resource, http: Http) -> Answer | Flow | Duplex:
+    async def _resource(self, resource: Resource, http: Http) -> Answer | Flow | Duplex | Tunnel:
         form = negotiation.form_of(http.headers.get("accept", ""))
         content_type = http.headers.get("content-type", "")
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
@@ -202,10 +182,8 @@ class Handlers:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
         if asked.verb == "watch":
             return Flow(JSON, lambda write: self._watch(resource.kind, asked, (form, include), write))
-        if asked.verb == "log":
-            return await self._log(asked, http)
-        if asked.verb in ("exec", "attach"):
-            return await self._talk(asked, http)
+        if asked.verb in podstreams.STREAMS:
+            return await self._stream(asked, http)
         if asked.verb == "list":
             return await self._list(resource.kind, asked, (form, include), http)
         work = self._server.works_of(resource.kind).get(asked.verb)
@@ -251,31 +229,12 @@ class Handlers:
         status = 201 if call.made else asked.status
         return Answer(status, body, form.content_type, _warnings(call.warnings))
 
-    # ── logs ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _log(self, asked: Ask, http: Http) -> Flow:
-        kind = KINDS["Pod"]
-        pod = await self._call(asked, http, lambda call: self._server.reads.get(kind, call))
-        body = podlogs.query_of(pod, http.query)
-        limit = requests.number(http.query, "limitBytes")
-        log = podlogs.Log(self._server.rpc, podlogs.kubelet_of(pod), body, limit)
-        await log.begin()
-        return Flow("text/plain", log.run)
-
-    async def _talk(self, asked: Ask, http: Http) -> Duplex:
-        """exec and attach."""
-        if http.headers.get("upgrade", "").lower() != "websocket":
-            raise refusals.bad_request("Upgrade request required: a WebSocket (v5.channel.k8s.io or v4.channel.k8s.io)")
-        offered = [part.strip() for part in http.headers.get("sec-websocket-protocol", "").split(",") if part.strip()]
-        protocol = channels.choose(offered)
-        if protocol is None:
-            raise refusals.bad_request(f"none of the protocols {', '.join(offered)} is known; v5.channel.k8s.io is")
-        argv = http.values.get("command", ()) if asked.verb == "exec" else ()
-        if asked.verb == "exec" and not argv:
-            raise refusals.bad_request("you must specify at least one command for the container")
+    async def _stream(self, asked: Ask, http: Http) -> Flow | Duplex | Tunnel:
         pod = await self._call(asked, http, lambda call: self._server.reads.get(KINDS["Pod"], call))
-        name = f"{self._server.host.boot}.{self._server.rpc.serial()}"
-        return Duplex(protocol, podsessions.Talk(self._server.rpc, pod, http.query, argv, name).run)
+        about = podstreams.Asked(http.query, http.values, http.headers)
+        return await podstreams.serve(asked.verb, self._server.rpc, pod, about)
 
     # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from cluster.api.meta import name_of, namespace_of
+from cluster.api.meta import name_of, namespace_of, parse_time
 from cluster.apiserver.refusals import bad_request
 from cluster.apiserver.rest.requests import flag, number
 from cluster.errors import StatusError
 from cluster.rpc import Rpc, Stream
 
 Object = dict[str, Any]
-UNSUPPORTED = ("sinceSeconds", "sinceTime", "timestamps")
 FIRST = 0.5
 """Seconds to wait for the first bytes of a log that is followed, or for the reason why there are none: then the answer
 begins all the same. One that is not followed has bytes, an end or a reason soon."""
@@ -46,30 +45,50 @@ def container_of(pod: Object, asked: str) -> str:
 
 
 def query_of(pod: Object, query: Mapping[str, str]) -> Object:
-    """What the kubelet is asked."""
-    for name in UNSUPPORTED:
-        if query.get(name) not in (None, "", "false"):
-            raise bad_request(f"{name}: lines of a log here have no times of their own; ask without it")
-    tail, limit = number(query, "tailLines"), number(query, "limitBytes")
-    if (tail is not None and tail < 0) or (limit is not None and limit < 1):
-        raise bad_request("tailLines must be greater than or equal to 0, limitBytes greater than 0")
+    """What the kubelet is asked. Invalid, as Kubernetes words it, for a query that makes no sense."""
+    numbers = {name: number(query, name) for name in ("tailLines", "sinceSeconds", "limitBytes")}
+    for name, least in (("tailLines", 0), ("sinceSeconds", 1), ("limitBytes", 1)):
+        given = numbers[name]
+        if given is not None and given < least:
+            bound = "greater than or equal to 0" if least == 0 else "greater than 0"
+            raise _invalid(pod, name, "FieldValueInvalid", f"Invalid value: {given}: must be {bound}")
+    since = None
+    if query.get("sinceTime"):
+        if numbers["sinceSeconds"] is not None:
+            why = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+            raise _invalid(pod, "sinceSeconds", "FieldValueForbidden", why)
+        try:
+            since = parse_time(query["sinceTime"])
+        except ValueError as error:
+            raise bad_request(f"sinceTime: {error}") from None
     return {
         "namespace": namespace_of(pod),
         "pod": name_of(pod),
         "container": container_of(pod, query.get("container", "")),
-        "tail": tail,
+        "tail": numbers["tailLines"],
         "previous": flag(query, "previous"),
         "follow": flag(query, "follow"),
+        "timestamps": flag(query, "timestamps"),
+        "since": since,
+        "within": numbers["sinceSeconds"],
     }
+
+
+def _invalid(pod: Object, field: str, reason: str, why: str) -> StatusError:
+    text = f'PodLogOptions "{name_of(pod)}" is invalid: {field}: {why}'
+    causes = [{"field": field, "reason": reason, "message": why}]
+    return StatusError("Invalid", text, {"name": name_of(pod), "kind": "PodLogOptions", "causes": causes})
 
 
 class Log:
     """One log on its way: `begin` raises what there is to raise, `run` writes all of it."""
 
-    def __init__(self, rpc: Rpc, kubelet: str, body: Object, limit: int | None) -> None:
-        self._stream: Stream = rpc.stream(kubelet, "kubelet.logs", body)
-        self._kubelet = kubelet
-        self._left = limit
+    def __init__(self, rpc: Rpc, pod: Object, query: Mapping[str, str]) -> None:
+        """StatusError for what cannot be meant."""
+        body = query_of(pod, query)
+        self._kubelet = kubelet_of(pod)
+        self._stream: Stream = rpc.stream(self._kubelet, "kubelet.logs", body)
+        self._left = number(query, "limitBytes")
         self._follows = bool(body["follow"])
         self._first: asyncio.Task[bytes | None] | None = None
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from cluster.api.meta import name_of, namespace_of
 from cluster.apiserver.refusals import bad_request
 from cluster.apiserver.rest import answers, channels, statuses
+from cluster.apiserver.rest.flows import Client
 from cluster.apiserver.rest.podlogs import container_of, kubelet_of
 from cluster.apiserver.rest.requests import flag
 from cluster.errors import StatusError
@@ -24,15 +25,6 @@ INPUT_TIMEOUT = 10.0
 """Seconds for a kubelet to take one piece of input."""
 MOST_INPUT = 256 * 1024
 """Bytes of one piece."""
-
-
-class Client(Protocol):
-    """Who talks: messages from it, until it leaves; messages to it."""
-
-    async def receive(self) -> tuple[int, bytes] | None:
-        """(channel, data), or None when it has left."""
-
-    async def send(self, channel: int, data: bytes) -> None: ...
 
 
 class Talk:

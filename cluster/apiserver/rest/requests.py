@@ -70,7 +70,6 @@ def ask(method: str, resource: Resource, query: Query, body: Any = None, content
 # ── subresources ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-STREAMS = ("log", "exec", "attach", "portforward")
 
 
 def _sub(method: str, resource: Resource, query: Query, body: Any, content_type: str) -> Ask:
@@ -80,7 +79,7 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
         return _on_part(method, resource, query, body, content_type)
     if sub == "scale" and kind.scale:
         return _on_scale(method, resource, query, body, content_type)
-    if kind.kind == "Pod" and sub in STREAMS:
+    if kind.kind == "Pod" and sub in ("log", "exec", "attach", "portforward"):
         if method not in ("GET", "POST"):
             raise StatusError("MethodNotAllowed", NOT_ALLOWED)
         return Ask(sub, named)

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from cluster.world.proc.control import Message
+from cluster.world.proc.growth import Growth
 from cluster.world.proc.osprocess import call_me, default_signals, die_with, redirect
 from cluster.world.proc.peer import Peer
 
@@ -94,10 +95,12 @@ def limit_number(name: str) -> int:
 
 
 class Containers:
-    """`in_child` closes what a forked child must not have of the fork server's descriptors."""
+    """`in_child` closes what a forked child must not have of the fork server's descriptors. `growth`: who takes notes
+    of the logs."""
 
-    def __init__(self, in_child: Callable[[], None], changed: Callable[[Message], None]) -> None:
+    def __init__(self, in_child: Callable[[], None], changed: Callable[[Message], None], growth: Growth) -> None:
         self._in_child = in_child
+        self._growth = growth
         self._changed = changed
         self._by_id: dict[str, Container] = {}
         self._by_pid: dict[int, Container] = {}
@@ -152,6 +155,7 @@ class Containers:
             return {"id": start.id, "error": failure.decode(errors="replace")}
         container = Container(start.id, start.machine, pid, time.time())
         self._by_id[start.id] = self._by_pid[pid] = container
+        self._growth.watch(start.id, start.log)
         self._changed({"event": "container", "id": start.id, "machine": start.machine, "pid": pid})
         return {"id": start.id, "pid": pid, "started": container.started}
 
@@ -214,6 +218,7 @@ class Containers:
     def reaped(self, pid: int, code: int, number: int) -> None:
         """Its leader has ended, its group is killed: say so to whom it concerns."""
         container = self._by_pid.pop(pid)
+        self._growth.ended(container.id)
         container.exit = {"code": 128 + number if number else code, "signal": number, "at": time.time()}
         event = {"event": "exited", "id": container.id, "machine": container.machine, **container.exit}
         self._changed({"event": "container-exited", "id": container.id, "machine": container.machine, "pid": pid})

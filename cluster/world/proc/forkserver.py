@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 
 from cluster.world.proc.containers import Containers, kill_group
 from cluster.world.proc.control import Message, error_body
+from cluster.world.proc.growth import Growth
 from cluster.world.proc.layout import Layout
 from cluster.world.proc.osprocess import adopt_orphans, default_signals, descendants, die_with, redirect
 from cluster.world.proc.peer import Peer
@@ -57,7 +58,8 @@ class ForkServer:
         self._ending = False
         self._wake, self._woken = socket.socketpair()
         self._listener = listener
-        self._containers = Containers(self._in_child, self._tell)
+        self._growth = Growth(self._selector)
+        self._containers = Containers(self._in_child, self._tell, self._growth)
         self._supervisor = Peer(self._selector, roots.link, self._handle, self._orphaned)
 
     def run(self) -> NoReturn:
@@ -71,7 +73,7 @@ class ForkServer:
         self._selector.register(self._woken, selectors.EVENT_READ, self._wakened)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         while not self._ending:
-            for key, events in self._selector.select():
+            for key, events in self._selector.select(self._growth.pause()):
                 key.data(events)
         self._teardown(spare=0)
         self._roots.layout.clear_all()
@@ -151,6 +153,7 @@ class ForkServer:
             peer.close()
         for sock in (self._wake, self._woken, self._listener):
             sock.close()
+        self._growth.close()
         os.close(self._roots.lock)
 
     def _signal(self, message: Message) -> bool:

@@ -65,8 +65,8 @@ def test_the_earliest_end_wins(own: float | None, term: float | None, kill: floa
 
 def test_logs_follow_from_time() -> None:
     run = Run(log=("hello",), log_every=2.0)
-    assert log_lines(run, 10.0, 10.0) == ["hello"]
-    assert log_lines(run, 10.0, 15.0) == ["hello", "tick 1", "tick 2"]
+    assert log_lines(run, 10.0, 10.0) == [(10.0, "hello")]
+    assert log_lines(run, 10.0, 15.0) == [(10.0, "hello"), (12.0, "tick 1"), (14.0, "tick 2")]
     assert len(log_lines(run, 0.0, 1e6, most=10)) == 11
 
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
-from cluster.apiserver.rest.handlers import Answer, Flow, Handlers, Http
+from cluster.apiserver.rest.flows import Flow
+from cluster.apiserver.rest.handlers import Answer, Handlers, Http
 from cluster.apiserver.rest.identity import ANONYMOUS, AUTHENTICATED, Who
 from tests.cluster.apiserver.cluster import config_map, deployment, pod
 from tests.cluster.apiserver.real import Real, on_real_store
