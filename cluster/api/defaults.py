@@ -18,6 +18,7 @@ from cluster.api import (
     schema_pod,
     schema_podparts,
     schema_policy,
+    schema_rbac,
     schema_sets,
     schema_storage,
 )
@@ -33,6 +34,7 @@ SCHEMAS = (
     schema_batch,
     schema_autoscaling,
     schema_policy,
+    schema_rbac,
     schema_storage,
     defaults_workloads,
 )

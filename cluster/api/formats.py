@@ -68,6 +68,17 @@ def dns_subdomain(text: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
+def path_segment(text: str) -> str | None:
+    """A name that only has to fit into a URL's path: of Roles and bindings ("system:node")."""
+    if text in (".", ".."):
+        return f"may not be '{text}'"
+    for part in "/%":
+        if part in text:
+            return f"may not contain '{part}'"
+    return None
+
+
+@lru_cache(maxsize=4096)
 def qualified_name(text: str) -> str | None:
     """A label's or annotation's key, a resource: [prefix/]name."""
     prefix, slash, name = text.rpartition("/")

@@ -10,11 +10,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.api import kinds_apps, kinds_batch, kinds_core, kinds_network, kinds_policy, kinds_storage
+from cluster.api import kinds_apps, kinds_batch, kinds_core, kinds_network, kinds_policy, kinds_rbac, kinds_storage
 from cluster.api.kind import Kind
 from cluster.errors import UsageError
 
-__all__ = ["KINDS", "Kind", "for_object", "lookup", "table_of", "words_of"]
+__all__ = ["KINDS", "Kind", "for_object", "key_for", "kind_key", "lookup", "table_of", "words_of"]
 
 _FILES = (
     kinds_core.CORE,
@@ -23,6 +23,7 @@ _FILES = (
     kinds_batch.BATCH,
     kinds_policy.POLICY,
     kinds_storage.STORAGE,
+    kinds_rbac.RBAC,
 )
 
 
@@ -46,6 +47,21 @@ def words_of(kinds: Iterable[Kind]) -> dict[str, Kind]:
         for word in (entry.plural, entry.singular, entry.kind.lower(), entry.qualified, *entry.short):
             words.setdefault(word, entry)
     return words | {entry.qualified: entry for entry in entries if entry.group}
+
+
+def key_for(kind: str, api_version: str) -> str:
+    """The `Kind.key` of what says that it is `kind` in `api_version` ("apps/v1"), whether there is such a kind or not:
+    "Deployment", "Widget.example.com". Without an api_version, a built-in kind is meant."""
+    group = api_version.rpartition("/")[0]
+    found = KINDS.get(kind)
+    if not api_version or (found is not None and found.group == group):
+        return kind
+    return f"{kind}.{group}"
+
+
+def kind_key(obj: Mapping[str, Any]) -> str:
+    """`key_for` of an object, or of a reference to one."""
+    return key_for(obj["kind"], obj.get("apiVersion") or "")
 
 
 KINDS: dict[str, Kind] = table_of(entry for entries in _FILES for entry in entries)

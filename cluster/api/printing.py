@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.api.meta import Object, name_of, parse_time
-from cluster.api.selectors import from_label_selector
+from cluster.api.selectors import of_workload
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
@@ -78,6 +78,11 @@ def age(obj: Object, now: float) -> str:
     return since(obj.get("metadata", {}).get("creationTimestamp"), now)
 
 
+def created(obj: Object) -> str:
+    """When an object was made, as it stands in it (a column of type date: clients show it as it is)."""
+    return str(obj.get("metadata", {}).get("creationTimestamp") or UNKNOWN)
+
+
 def joined(texts: Sequence[str]) -> str:
     """Comma between them; "<none>" if there are none."""
     return ",".join(texts) or NONE
@@ -89,8 +94,8 @@ def map_text(labels: dict[str, str] | None) -> str:
 
 
 def selector_text(selector: Object | None) -> str:
-    """A LabelSelector as kubectl prints it; "<none>" if empty."""
-    return str(from_label_selector(selector)) or NONE
+    """A workload's selector as kubectl prints it; "<none>" if empty."""
+    return str(of_workload(selector)) or NONE
 
 
 def template_cells(obj: Object) -> list[str]:

@@ -110,13 +110,19 @@ def columns(printer: Printer) -> list[Object]:
     return [
         {
             "name": _title(text.lstrip("*")),
-            "type": "integer" if text.lstrip("*") in _INTEGERS and _counts(printer) else "string",
+            "type": _type(text.lstrip("*"), printer),
             "format": "name" if text == "NAME" else "",
             "description": "",
             "priority": 1 if text.startswith("*") else 0,
         }
         for text in printer.columns
     ]
+
+
+def _type(column: str, printer: Printer) -> str:
+    if column == "CREATED AT":
+        return "date"
+    return "integer" if column in _INTEGERS and _counts(printer) else "string"
 
 
 def _counts(printer: Printer) -> bool:
