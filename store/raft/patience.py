@@ -4,11 +4,11 @@ Pure. Must not decide what a silence means (state.py, leading.py), and is never 
 
 On a calm machine a leader is heard every heartbeat, and the configured timeout stands. On a loaded one processes wait
 for the CPU now and then for longer than that, and whoever takes each such wait for a failure elects for nothing. So the
-longest delay of late is remembered (a silence that ended, less the heartbeat that was due anyway), and a silence counts
-only if it is `MARGIN` times as long. Delays of processes have a heavy tail: the longest of late says more about the next
-one than mean and deviation do, from which phi accrual (Hayashibara and others, 2004) and Dynatune (Shiozaki and Nakamura,
-2025) compute. What is remembered shrinks while it is calm. A silence longer than the cap was an outage, not a delay: it
-teaches nothing, so that who was cut off or stopped for long is not slow to notice the next failure.
+longest delay of late is remembered (a silence that ended, less the heartbeat that was due anyway), and a silence
+counts only if it is `MARGIN` times as long. Delays of processes have a heavy tail: the longest of late says more about
+the next one than the mean and deviation do from which phi accrual (Hayashibara and others, 2004) and Dynatune (Shiozaki
+and Nakamura, 2025) compute. What is remembered shrinks while it is calm. A silence longer than the cap was an outage,
+not a delay: it teaches nothing, so that who was cut off or stopped for long is not slow to notice the next failure.
 
 Why leases stay safe: a lease is counted from the configured timeout alone (leading.py), while a follower promises, and
 waits, at least that long; longer promises break none.
@@ -29,9 +29,9 @@ FADING = 0.8
 
 
 class Patience:
-    """All in seconds of the member's own clock. `least`: the least election timeout now. `longest`: what a leader grants
-    its followers: while delays are seen, as long as the longest wait that a follower may draw, so that it does not step
-    down for a delay that they forgive."""
+    """All in seconds of the member's own clock. `least`: the least election timeout now. `longest`: what a leader
+    grants its followers: while delays are seen, as long as the longest wait that a follower may draw, so that it does
+    not step down for a delay that they forgive."""
 
     __slots__ = ("_cap", "_configured", "_delay", "_heartbeat", "least", "longest", "notable", "review_at")
 
