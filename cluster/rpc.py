@@ -251,7 +251,7 @@ class Rpc:
             else:
                 self._asker.receive(envelope.corr, envelope.kind, envelope.body)
             return
-        if envelope.kind.endswith(PING):
+        if envelope.kind == PING:
             self._pinged(envelope)
         elif envelope.kind == CLOSE:
             self._closed(envelope)
@@ -303,16 +303,18 @@ class Rpc:
                 _handle(handler, request, Share(batch, place, answer))
 
     def _pinged(self, envelope: Envelope) -> None:
-        stream_id = envelope.body
-        if type(stream_id) is not int:
+        if type(envelope.body) is not list:
             return
-        sender = self._openers.get((envelope.src, envelope.boot, stream_id))
-        if sender is None:
-            kind = envelope.kind.removesuffix(PING)
-            error = StatusError("StreamBroken", f"{self.host.name} does not know this stream (any more)")
-            Sender(self.host, envelope.src, kind, stream_id).end(error)
-        else:
-            sender.heard = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        for stream_id in envelope.body:
+            if type(stream_id) is not int:
+                return
+            sender = self._openers.get((envelope.src, envelope.boot, stream_id))
+            if sender is None:
+                error = StatusError("StreamBroken", f"{self.host.name} does not know this stream (any more)")
+                Sender(self.host, envelope.src, "stream", stream_id).end(error)
+            else:
+                sender.heard = now
 
     def _closed(self, envelope: Envelope) -> None:
         if type(envelope.body) is not int:

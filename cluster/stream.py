@@ -16,7 +16,7 @@ from typing import Any
 from cluster.errors import StatusError
 from cluster.world.host import Address, Host
 
-ITEM, PING, CLOSE = ".item", ".ping", "stream.close"
+ITEM, PING, CLOSE = ".item", "stream.ping", "stream.close"
 ITEMS = ".items"
 """One body that is the next item of several streams of one host."""
 MISSED = 3
@@ -80,6 +80,26 @@ class Seat:
     host: Host
     keepalive: float
     readers: dict[int, Stream] = field(default_factory=dict)
+    pinged: set[Address] = field(default_factory=set)
+    """Servers that are told, each keep-alive, which of their streams are still read: in one message for them all."""
+
+    def joins(self, stream: Stream) -> None:
+        self.readers[stream.id] = stream
+        if stream.dst not in self.pinged:
+            self.pinged.add(stream.dst)
+            asyncio.get_running_loop().call_later(self.keepalive, self._ping, stream.dst)
+
+    def _ping(self, server: Address) -> None:
+        now = asyncio.get_running_loop().time()
+        read = [stream for stream in self.readers.values() if stream.dst == server and stream.lives(now)]
+        if not read:
+            self.pinged.discard(server)
+            return
+        # One that was just opened is left out: its request may still be on the way, and must not be overtaken.
+        ids = [stream.id for stream in read if now - stream.opened >= self.keepalive / 2]
+        if ids:
+            self.host.bus.send(server, PING, ids)
+        asyncio.get_running_loop().call_later(self.keepalive, self._ping, server)
 
     def items(self, body: Any, boot: int) -> None:
         """One item for several streams; nobody may change what they share."""
@@ -102,7 +122,8 @@ class Stream:
         self.kind = kind
         self._seat = seat
         self._body = body
-        self._id = 0
+        self.id = 0
+        self.opened = 0.0
         self._seq = 0
         self._boot = 0
         self._items: deque[Any] = deque()
@@ -112,23 +133,19 @@ class Stream:
         self._error: StatusError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._last = 0.0
-        self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Stream:
-        loop = asyncio.get_running_loop()
-        self._id = self._seat.host.bus.send(self.dst, self.kind, self._body)
-        self._seat.readers[self._id] = self
-        self._last = loop.time()
-        self._timer = loop.call_later(self._seat.keepalive, self._ping)
+        self.id = self._seat.host.bus.send(self.dst, self.kind, self._body)
+        self.opened = self._last = asyncio.get_running_loop().time()
+        self._seat.joins(self)
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._seat.readers.pop(self._id, None)
-        for timer in (self._timer, self._gap):
-            if timer is not None:
-                timer.cancel()
+        self._seat.readers.pop(self.id, None)
+        if self._gap is not None:
+            self._gap.cancel()
         if not self._over:
-            self._seat.host.bus.send(self.dst, CLOSE, self._id)
+            self._seat.host.bus.send(self.dst, CLOSE, self.id)
 
     def __aiter__(self) -> Stream:
         return self
@@ -143,15 +160,11 @@ class Stream:
             await self._waiter
         return self._items.popleft()
 
-    def _ping(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._over:
-            return
-        if loop.time() - self._last > MISSED * self._seat.keepalive:
+    def lives(self, now: float) -> bool:
+        """Whether it goes on; a server that has been silent for too long ends it."""
+        if not self._over and now - self._last > MISSED * self._seat.keepalive:
             self._finish(StatusError("StreamBroken", f"{self.dst} has been silent on {self.kind}"))
-            return
-        self._seat.host.bus.send(self.dst, self.kind + PING, self._id)
-        self._timer = loop.call_later(self._seat.keepalive, self._ping)
+        return not self._over
 
     def item(self, body: Any, boot: int) -> None:
         """`boot`: the sender's. A server that has restarted, and met a second copy of our request, serves a stream of

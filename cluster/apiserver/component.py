@@ -15,6 +15,7 @@ from typing import Any
 
 from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import parse_time
+from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.bootstrap import bootstrap
@@ -33,6 +34,8 @@ from cluster.world.host import Address, Host
 from store.engines import engine
 
 Work = Callable[[Kind, Call], Awaitable[Any]]
+ANY = Kind("Object", "", "", "objects", "object")
+"""What requests are for that are for all kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Apiserver:
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
         self.verbs = Verbs(host, storage, self.cache, self.feed, settings)
+        self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, KINDS.get)
 
     async def run(self) -> None:
         self._register()
@@ -144,6 +148,9 @@ class Apiserver:
 
     def _register(self) -> None:
         self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
+        for verb, of_all in (("list", self.all_kinds.list), ("purge", self.all_kinds.purge)):
+            self.rpc.serve(f"object.{verb}", partial(self._serve, ANY, _of_any(of_all)))
+        self.rpc.serve_stream("object.watch", self._watch_all)
         for kind in KINDS.values():
             for verb, work in self.works_of(kind).items():
                 self.rpc.serve(f"{kind.key.lower()}.{verb}", partial(self._serve, kind, work))
@@ -193,6 +200,11 @@ class Apiserver:
         work = partial(self.reads.watch, kind, Arguments(request.body), reader)
         await harmed(self.host, request, kind.kind, work, opens=True)
 
+    async def _watch_all(self, request: Request, sender: Sender) -> None:
+        reader = Reader(sender.send, patience=self.config.timing.request_timeout, user=sender.to)
+        work = partial(self.all_kinds.watch, Arguments(request.body), reader)
+        await harmed(self.host, request, ANY.key, work, opens=True)
+
     async def _ready(self, kind: Kind, call: Call) -> bool:
         await self.feed.ready()
         return True
@@ -222,6 +234,10 @@ class Apiserver:
         except StatusError as error:
             if error.reason not in ("NotFound", "Conflict"):
                 self.host.note("event-ttl", {"error": str(error)})
+
+
+def _of_any(work: Callable[[Call], Awaitable[Any]]) -> Work:
+    return lambda kind, call: work(call)
 
 
 def _last_seen(event: dict[str, Any]) -> float:

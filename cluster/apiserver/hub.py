@@ -5,7 +5,7 @@ Pure: sending and encoding come in as functions. Must not wait: a change is hand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,24 +83,42 @@ class _Watchers:
 class Hub:
     def __init__(self) -> None:
         self._kinds: dict[str, _Watchers] = {kind: _Watchers() for kind in KINDS}
+        self._wide: dict[Watcher, Collection[str]] = {}
+        """Who watches all kinds but these."""
 
     def __len__(self) -> int:
-        return sum(1 for kind in self._kinds.values() for _ in kind.all())
+        return len(self._wide) + sum(1 for kind in self._kinds.values() for _ in kind.all())
 
     def add(self, watcher: Watcher) -> None:
-        self._kinds[watcher.kind].shelf(watcher)[watcher] = None
+        self._watchers(watcher.kind).shelf(watcher)[watcher] = None
+
+    def add_wide(self, watcher: Watcher, but: Collection[str]) -> None:
+        """It watches every kind, those to come too, except for `but`."""
+        self._wide[watcher] = but
 
     def remove(self, watcher: Watcher) -> None:
         """Unknown ones are fine."""
-        shelf = self._kinds[watcher.kind].shelf(watcher)
-        shelf.pop(watcher, None)
+        if self._wide.pop(watcher, None) is None:
+            self._watchers(watcher.kind).shelf(watcher).pop(watcher, None)
+
+    def _watchers(self, kind: str) -> _Watchers:
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = _Watchers()
+        return found
+
+    def _concerned(self, change: Change) -> Iterable[Watcher]:
+        yield from self._watchers(change.kind).concerned(change)
+        for watcher, but in self._wide.items():
+            if change.kind not in but:
+                yield watcher
 
     def publish(self, changes: Sequence[Change], leaves_out: LeavesOut | None = None) -> None:
         """Tell everyone concerned: what one watcher is to see of these changes goes out as one message. `leaves_out`:
         asked of each event, and what it says yes to is not told (a fault)."""
         outbox: dict[Watcher, list[bytes]] = {}
         for change in changes:
-            for watcher in self._kinds[change.kind].concerned(change):
+            for watcher in self._concerned(change):
                 type = watcher.selection.sees(change)
                 if type and not (leaves_out is not None and leaves_out(watcher.user, change.kind)):
                     outbox.setdefault(watcher, []).append(event_of(watcher.codec, type, change))
@@ -110,21 +128,28 @@ class Hub:
 
     def bookmark(self, revision: int) -> None:
         """Tell all watchers how far they are; those that know are left in peace."""
-        for name, watchers in self._kinds.items():
-            encoded: dict[str, bytes] = {}
-            for watcher in watchers.all():
-                if watcher.told < revision:
-                    codec = watcher.codec
-                    if codec.name not in encoded:
-                        encoded[codec.name] = codec.event("BOOKMARK", bookmark_of(name, revision))
-                    watcher.told = revision
-                    watcher.send([encoded[codec.name]])
+        for kind, watchers in self._kinds.items():
+            _bookmark(kind, watchers.all(), revision)
+        _bookmark("", self._wide, revision)
 
     def close(self, error: StatusError) -> None:
         """End all watches."""
         for watchers in self._kinds.values():
             for watcher in list(watchers.all()):
                 watcher.end(error)
+        for watcher in list(self._wide):
+            watcher.end(error)
+
+
+def _bookmark(kind: str, watchers: Iterable[Watcher], revision: int) -> None:
+    encoded: dict[str, bytes] = {}
+    for watcher in watchers:
+        if watcher.told < revision:
+            codec = watcher.codec
+            if codec.name not in encoded:
+                encoded[codec.name] = codec.event("BOOKMARK", bookmark_of(kind, revision))
+            watcher.told = revision
+            watcher.send([encoded[codec.name]])
 
 
 def event_of(codec: Codec, type: str, change: Change) -> bytes:
@@ -152,6 +177,7 @@ def _pin(stored: Stored) -> str:
 
 
 def bookmark_of(kind: str, revision: int) -> dict[str, Any]:
-    """The object of a BOOKMARK: only how far the watcher has seen."""
+    """The object of a BOOKMARK: only how far the watcher has seen. `kind`: its key, "" where all kinds are watched."""
     meta = {"resourceVersion": str(revision), "creationTimestamp": None}
-    return {"kind": kind, "apiVersion": KINDS[kind].api_version, "metadata": meta}
+    found = KINDS.get(kind)
+    return {"kind": kind.partition(".")[0], "apiVersion": found.api_version if found else "", "metadata": meta}

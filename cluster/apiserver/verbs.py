@@ -106,7 +106,7 @@ class Verbs:
         return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new), owned="status")
 
     async def delete(self, kind: Kind, call: Call) -> Object:
-        obj = await self._delete(kind, call.args.key(kind), call, _delete_options(call))
+        obj = await self.remove(kind, call.args.key(kind), call, _delete_options(call))
         if kind.kind == "Namespace":
             # Whoever is told that a namespace is going is not to find this apiserver creating things in it.
             await self._feed.at_least(revision_of(obj))
@@ -117,7 +117,7 @@ class Verbs:
         items = []
         for obj in await reads.selected(kind, call):
             try:
-                items.append(await self._delete(kind, key_of(obj), call, options))
+                items.append(await self.remove(kind, key_of(obj), call, options))
             except StatusError as error:
                 if error.reason != "NotFound":
                     # Those before it are deleted already, whatever this one's error says of itself.
@@ -224,7 +224,8 @@ class Verbs:
         about = {"kind": write.kind.kind, "key": write.key, "revision": revision, "verb": verb}
         self._host.note("write", {**about, "user": message[0], "message": message})
 
-    async def _delete(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
+    async def remove(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
+        """Delete the object at `key`, or begin to."""
         now = self._host.clock.now()
         return await self._modify(kind, key, call, lambda old: registry.prepare_delete(kind, old, options, now))
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from cluster.api.meta import labels_of
@@ -106,29 +107,37 @@ class _Shelf:
 
 
 class Arrived(NamedTuple):
-    """One event of the store: `obj` None for a deletion."""
+    """One event of the store: `obj` None for a deletion. `place` ("widgets.example.com"): of a kind that is defined at
+    run time; a deletion does not say which kind that is, so `kind` is "" then, and the place tells."""
 
     kind: str
     key: str
     revision: int
     obj: Object | None
+    place: str = ""
 
 
 class WatchCache:
-    """`window`: changes kept per kind."""
+    """`kinds`: those that are there from the start; others come as objects of them do. `window`: changes kept per
+    kind."""
 
     def __init__(self, kinds: Iterable[str], window: int) -> None:
         self.revision = 0
         self._kinds = tuple(kinds)
         self._window = window
-        self._shelves: Mapping[str, _Shelf] = {kind: _Shelf() for kind in self._kinds}
+        self._began = 0
+        """The revision of the last `reset`: where the windows of kinds begin that nothing is known of yet."""
+        self._shelves: dict[str, _Shelf] = {kind: _Shelf() for kind in self._kinds}
+        self._places: dict[str, str] = {}
 
     def reset(self, revision: int, objects: Iterable[Arrived]) -> None:
         """Everything as of `revision`; nothing is known of how it came about."""
+        self._began = revision
         self._shelves = {kind: _Shelf(floor=revision) for kind in self._kinds}
         for arrived in objects:
             if arrived.obj is not None:
-                self._shelves[arrived.kind].objects[arrived.key] = Stored(arrived.obj, arrived.revision)
+                shelf = self._shelf(self._kind(arrived))
+                shelf.objects[arrived.key] = Stored(arrived.obj, arrived.revision)
         for shelf in self._shelves.values():
             shelf.keys = sorted(shelf.objects)
         self.revision = revision
@@ -136,8 +145,9 @@ class WatchCache:
     def apply(self, revision: int, events: Iterable[Arrived]) -> list[Change]:
         """The store's next events, all up to `revision`. The changes that they make."""
         changes = []
-        for kind, key, at, obj in events:
-            shelf = self._shelves[kind]
+        for arrived in events:
+            kind, (_, key, at, obj, _) = self._kind(arrived), arrived
+            shelf = self._shelf(kind)
             old = shelf.objects.get(key)
             if at <= self.revision or (old is None and obj is None):
                 continue
@@ -157,16 +167,33 @@ class WatchCache:
         self.revision = max(self.revision, revision)
         return changes
 
+    def _kind(self, arrived: Arrived) -> str:
+        if not arrived.place:
+            return arrived.kind
+        if arrived.obj is not None:
+            self._places[arrived.place] = arrived.kind
+        return self._places.get(arrived.place, arrived.place)
+
+    def _shelf(self, kind: str) -> _Shelf:
+        found = self._shelves.get(kind)
+        if found is None:
+            found = self._shelves[kind] = _Shelf(floor=self._began)
+        return found
+
+    def kinds(self) -> Sequence[str]:
+        """Those of which there is, or was, anything; and those from the start."""
+        return tuple(self._shelves)
+
     def get(self, kind: str, key: str) -> Stored | None:
-        return self._shelves[kind].objects.get(key)
+        return self._shelf(kind).objects.get(key)
 
     def objects(self, kind: str) -> Iterable[Stored]:
         """All of a kind, in no order that means anything."""
-        return self._shelves[kind].objects.values()
+        return self._shelf(kind).objects.values()
 
     def list(self, kind: str, selection: Selection) -> Sequence[Stored]:
         """All that match now, sorted by key."""
-        shelf = self._shelves[kind]
+        shelf = self._shelf(kind)
         keys: Sequence[str] = shelf.keys
         if selection.namespace:
             keys = _in_namespace(shelf.keys, selection.namespace)
@@ -186,7 +213,7 @@ class WatchCache:
 
     def since(self, kind: str, revision: int) -> Sequence[Change]:
         """All changes after `revision`, in order. Expired when they are not all here any more."""
-        shelf = self._shelves[kind]
+        shelf = self._shelf(kind)
         if revision < shelf.floor:
             raise too_old(revision, shelf.floor)
         late: list[Change] = []
@@ -197,9 +224,14 @@ class WatchCache:
         late.reverse()
         return late
 
+    def since_all(self, kinds: Iterable[str], revision: int) -> Sequence[Change]:
+        """All changes of these kinds after `revision`, in the store's order. Expired as `since`."""
+        changes = [change for kind in kinds for change in self.since(kind, revision)]
+        return sorted(changes, key=attrgetter("revision"))
+
     def _snapshot(self, kind: str, revision: int, selection: Selection) -> Sequence[Stored]:
         """What `list` gave at `revision`, by undoing what has changed since."""
-        shelf = self._shelves[kind]
+        shelf = self._shelf(kind)
         if revision < shelf.floor:
             raise page_expired()
         undone: dict[str, Stored | None] = {}

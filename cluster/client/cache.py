@@ -1,7 +1,7 @@
 """Objects as last heard of, of all the kinds that a component watches; never older than what was there before.
 
 Pure. Must not fetch anything: informers feed it, and controllers put in what an apiserver answered them, so that they
-read their own writes.
+read their own writes. A kind is named by its key (`Kind.key`).
 
     Rule 1: an object is replaced only by one of a higher resourceVersion.
     Rule 2: what was removed at a revision comes back only with a higher one (a stone marks the place until the
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.api.kinds import key_for
 from cluster.api.meta import deleting, finalizers_of, key_of, labels_of, owners_of, revision_of
 from cluster.api.selectors import EVERYTHING, FieldSelector, Selector
 
@@ -112,13 +113,14 @@ class Cache:
 
     def written(self, obj: Object) -> None:
         """An apiserver has answered a write with this. Kinds that are not watched are passed over."""
-        shelf = self._shelves.get(obj["kind"])
+        kind = key_for(obj["kind"], obj.get("apiVersion", ""))
+        shelf = self._shelves.get(kind)
         if shelf is None:
             return
         if gone(obj) or not shelf.scope.matches(obj):
-            self._drop(obj["kind"], shelf, key_of(obj), revision_of(obj))
+            self._drop(kind, shelf, key_of(obj), revision_of(obj))
         else:
-            self._put(obj["kind"], shelf, obj)
+            self._put(kind, shelf, obj)
 
     forgotten = written
     """An apiserver has answered a delete with this: removed now, or still waiting (`gone` tells)."""

@@ -4,7 +4,9 @@ Must not keep objects (informers do) nor know what an apiserver does with a verb
 
 Bus kinds are `<kind in small letters>.<verb>`: pod.get, pod.list, pod.watch, pod.table, pod.create, pod.update,
 pod.update-status, pod.patch, pod.patch-status, pod.delete, pod.delete-collection, pod.bind, deployment.get-scale, ...
-An update of a Lease is `lease.renew`. Bodies are maps with the keys that `_body` makes.
+An update of a Lease is `lease.renew`. Bodies are maps with the keys that `_body` makes. Kinds that are defined while
+the cluster runs ("Widget.example.com") have one set for all of them: custom.get, ... with the kind in the body.
+`object.*` is for all kinds at once.
 
 Retries: what certainly did not happen and may be tried again (`definite` and `retry`: ServiceUnavailable,
 TooManyRequests) is, until the timeout; a read is also tried on the next apiserver when one does not answer. A write
@@ -19,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
+from cluster.api.kinds import kind_key
 from cluster.client.events import EventRecorder
 from cluster.errors import StatusError
 from cluster.rpc import Rpc, Stream
@@ -93,7 +96,8 @@ class Servers:
 
 
 class Client:
-    """All verbs raise StatusError. Objects that come back are the caller's own. `kind` is the kind's name ("Pod").
+    """All verbs raise StatusError. Objects that come back are the caller's own. `kind` is the kind's key ("Pod",
+    "Widget.example.com").
 
     `timeout`: seconds for one try; a write gets no more in all, a read that much of each apiserver."""
 
@@ -149,7 +153,23 @@ class Client:
             fields=options.get("fields", ""),
         )
         server = self.servers.current
-        return Watch(self.servers, server, self.rpc.stream(server, f"{kind.lower()}.watch", body))
+        name, body = _addressed(kind, "watch", body)
+        return Watch(self.servers, server, self.rpc.stream(server, name, body))
+
+    async def list_all(self, but: Sequence[str] = (), *, resource_version: str = "") -> Object:
+        """The metadata of all objects of all kinds but these: {"metadata": {"resourceVersion"}, "items": [{apiVersion,
+        kind, metadata}]}. Definitions of kinds are whole."""
+        body = _body(but=list(but), resourceVersion=resource_version)
+        answer: Object = await self._call("object.list", body, read=True)
+        answer["items"] = [unpack(item) for item in answer["items"]]
+        return answer
+
+    def watch_all(self, but: Sequence[str] = (), *, resource_version: str) -> Watch:
+        """As `watch`, of all kinds but these, in the store's order; objects as in `list_all`. Kinds that come later are
+        told of too."""
+        server = self.servers.current
+        body = _body(but=list(but), resourceVersion=resource_version)
+        return Watch(self.servers, server, self.rpc.stream(server, "object.watch", body))
 
     async def get_scale(self, kind: str, name: str, namespace: str) -> Object:
         """The autoscaling/v1 Scale of a Deployment or ReplicaSet."""
@@ -163,14 +183,14 @@ class Client:
 
     async def create(self, obj: Object, *, dry_run: bool = False, validation: str = "") -> Object:
         """The object as it now is. `validation` of unknown fields: "Strict" (as ""), "Warn" or "Ignore"."""
-        return await self._write(obj["kind"], "create", object=obj, dryRun=dry_run, fieldValidation=validation)
+        return await self._write(kind_key(obj), "create", object=obj, dryRun=dry_run, fieldValidation=validation)
 
     async def update(
         self, obj: Object, *, subresource: str = "", dry_run: bool = False, validation: str = ""
     ) -> Object:
         """Replace; metadata.resourceVersion is the precondition, none for whatever there is. `subresource`: "status",
         "scale" (obj is a Scale with `kind` of its owner) or "finalize"."""
-        kind = obj["kind"]
+        kind = kind_key(obj)
         verb = f"update-{subresource}" if subresource else "renew" if kind == "Lease" else "update"
         return await self._write(kind, verb, object=obj, dryRun=dry_run, fieldValidation=validation)
 
@@ -203,10 +223,14 @@ class Client:
     ) -> Sequence[Object]:
         """Delete each object that matches; what `delete` answered for each."""
         body = _delete_body(options)
-        answer = await self._call(
-            f"{kind.lower()}.delete-collection", _body(namespace=namespace, labels=labels, fields=fields, **body)
-        )
+        body = _body(namespace=namespace, labels=labels, fields=fields, **body)
+        answer = await self._call(*_addressed(kind, "delete-collection", body))
         return list(answer["items"])
+
+    async def purge(self, namespace: str) -> Mapping[str, int]:
+        """Delete everything in a namespace, of whatever kind: how many of each were found there. None: it is empty."""
+        answer: Mapping[str, int] = (await self._call("object.purge", _body(namespace=namespace)))["found"]
+        return answer
 
     async def bind(self, namespace: str, pod: str, node: str, uid: str = "") -> Object:
         """Bind a pod to a node, once: Conflict if it is bound. The pod as it now is."""
@@ -226,13 +250,13 @@ class Client:
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read(self, kind: str, verb: str, **body: Any) -> Object:
-        answer: Object = await self._call(f"{kind.lower()}.{verb}", _body(**body), read=True)
+        answer: Object = await self._call(*_addressed(kind, verb, _body(**body)), read=True)
         return answer
 
     async def _write(self, kind: str, verb: str, **body: Any) -> Object:
         if self.user:
             body["user"] = self.user
-        answer: Object = await self._call(f"{kind.lower()}.{verb}", _body(**body))
+        answer: Object = await self._call(*_addressed(kind, verb, _body(**body)))
         return answer
 
     async def _call(self, kind: str, body: Mapping[str, Any], *, read: bool = False) -> Any:
@@ -254,6 +278,8 @@ class Client:
                     self.servers.leave(server)
                 if not (error.definite and error.retry) and not (read and error.reason in MOVE_ON):
                     raise
+                if error.details.get("retryAfterSeconds") == 0:
+                    raise  # it will not change by itself: the caller decides
                 # Every apiserver has been asked: wait, so that they can do something about it.
                 wait = pause if tries % count == 0 or error.reason == "TooManyRequests" else 0.0
                 if loop.time() + wait >= end:
@@ -294,6 +320,13 @@ class Watch:
                 raise
         event: Object = unpack(self._events.popleft())
         return event
+
+
+def _addressed(kind: str, verb: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What is asked on the bus, and with which body."""
+    if "." in kind:
+        return f"custom.{verb}", {**body, "kind": kind}
+    return f"{kind.lower()}.{verb}", body
 
 
 def _body(**values: Any) -> dict[str, Any]:

@@ -1,78 +1,42 @@
-"""Keeping a cache up to date: list once, watch from there, watch again where it broke, list again when that is too old.
+"""Informers: kinds of objects kept in a cache, and whoever wants to know told of each change.
 
-Must not change anything in the cluster. A cache never goes back in time: every list and watch asks for at least the
-revision that was seen last, so a lagging apiserver waits, or is left for the next one. Who has seen nothing yet may
-have had an earlier life: the first list is of the newest state, never of whatever an apiserver's cache holds. (Else a
-kubelet that restarts starts pods again that were deleted meanwhile: kubernetes/kubernetes#59848.)
+Must not change anything in the cluster, nor hold what all informers promise (`following.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 
 from cluster.api.meta import revision_of
 from cluster.api.selectors import parse_field_selector, parse_label_selector
 from cluster.client.cache import Cache, Callback, Object, Scope
 from cluster.client.client import Client
+from cluster.client.following import Following
+from cluster.client.metadata import MetadataInformer
 from cluster.config import Timing
-from cluster.errors import StatusError
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between tries when no apiserver serves."""
 
 
-class Informer:
+class Informer(Following):
     """One kind, kept in `cache`. `labels` and `fields` are selectors as text; what leaves them leaves the cache."""
 
     def __init__(
         self, client: Client, kind: str, *, scope: tuple[str, str, str] = ("", "", ""), cache: Cache | None = None
     ) -> None:
         """`scope`: namespace ("" for all), label selector, field selector."""
-        self.client = client
+        super().__init__(client)
         self.kind = kind
         self.namespace, self.labels, self.fields = scope
         self.cache = cache if cache is not None else Cache()
-        self.revision = 0
-        """All up to this revision is in the cache; 0 before the first list."""
-        self._synced = asyncio.Event()
-        self._relist = True
         self.cache.track(
             kind, Scope(self.namespace, parse_label_selector(self.labels), parse_field_selector(self.fields))
         )
-
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first list is in."""
-        return self._synced.is_set()
-
-    async def wait_synced(self) -> None:
-        await self._synced.wait()
 
     def on_change(self, callback: Callback) -> None:
         """callback(old | None, new | None) for every change; once per object that is there already."""
         for obj in self.cache.list(self.kind):
             callback(None, obj)
         self.cache.on_change(self.kind, callback)
-
-    async def run(self) -> None:
-        """For ever. Errors are waited out: with whom it may help, at another apiserver."""
-        loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE
-        while True:
-            started = loop.time()
-            try:
-                if self._relist:
-                    await self._list()
-                await self._watch()
-            except StatusError as error:
-                if error.reason in ("Expired", "Compacted"):
-                    self._relist = True
-                elif not error.retry and error.reason not in ("Timeout", "InternalError"):
-                    raise  # a selector or a kind that does not exist: waiting does not help
-            if loop.time() - started > LONGEST_PAUSE:
-                pause = FIRST_PAUSE  # it went well for a while
-            await asyncio.sleep(pause * self.client.rpc.host.rng.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _list(self) -> None:
         answer = await self.client.list(
@@ -84,9 +48,7 @@ class Informer:
         )
         revision = revision_of(answer)
         self.cache.replace(self.kind, answer["items"], revision)
-        self.revision = max(self.revision, revision)
-        self._relist = False
-        self._synced.set()
+        self._listed(revision)
 
     async def _watch(self) -> None:
         watch = self.client.watch(
@@ -109,13 +71,14 @@ class Informer:
 
 
 class InformerSet:
-    """Informers that share one cache, one per kind; `run` them all."""
+    """Informers that share one cache: one per kind, and one for all other kinds if need be; `run` them all."""
 
     def __init__(self, client: Client, timing: Timing) -> None:
         self.client = client
         self.timing = timing
         self.cache = Cache()
         self._informers: dict[str, Informer] = {}
+        self._rest: MetadataInformer | None = None
         self._group: asyncio.TaskGroup | None = None
 
     def add(self, kind: str, *, namespace: str = "", labels: str = "", fields: str = "") -> Informer:
@@ -131,18 +94,31 @@ class InformerSet:
             raise ValueError(f"{kind} is watched with other selectors already: use another InformerSet")
         return found
 
+    def add_rest(self, but: Sequence[str] = ()) -> MetadataInformer:
+        """The informer of all kinds that have none here by now, and are not among `but`. Once, before `run`."""
+        assert self._rest is None
+        self._rest = MetadataInformer(self.client, self.cache, (*self._informers, *but))
+        return self._rest
+
+    def __iter__(self) -> Iterator[Informer]:
+        """Those of one kind."""
+        return iter(self._informers.values())
+
+    def _all(self) -> list[Following]:
+        return [*self._informers.values(), *((self._rest,) if self._rest is not None else ())]
+
     @property
     def has_synced(self) -> bool:
-        return all(informer.has_synced for informer in self._informers.values())
+        return all(informer.has_synced for informer in self._all())
 
     async def wait_synced(self) -> None:
-        for informer in list(self._informers.values()):
+        for informer in self._all():
             await informer.wait_synced()
 
     async def run(self) -> None:
         """For ever; those added later too."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for informer in self._informers.values():
+            for informer in self._all():
                 group.create_task(informer.run())
             await asyncio.get_running_loop().create_future()

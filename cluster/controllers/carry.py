@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cluster.api import meta
+from cluster.api.kinds import kind_key
 from cluster.client.cache import Cache
 from cluster.client.client import Client
 from cluster.controllers.controller import Failure
@@ -84,14 +85,7 @@ class Carrier:
         """Returns when all of it is done; Stopped otherwise."""
         # An object that this plan has written itself is not somebody else's change.
         chain: dict[tuple[str, str], tuple[str, str]] = {}
-        held: Stopped | None = None
         for batch in steps(plan.actions):
-            if isinstance(batch[0].action, Purge):
-                # One kind that takes its time does not hold up the others, only what comes after them all.
-                held = await self._purge(batch[0].action) or held
-                continue
-            if held is not None:
-                break
             if len(batch) == 1:
                 await self._step(batch[0], chain)
                 continue
@@ -104,8 +98,6 @@ class Carrier:
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
-        if held is not None:
-            raise held
 
     async def _step(self, step: _Step, chain: dict[tuple[str, str], tuple[str, str]]) -> None:
         action = step.action
@@ -113,7 +105,9 @@ class Carrier:
             self._emit(action)
         elif isinstance(action, Verify):
             await self._verify(action)
-        elif not isinstance(action, Purge):
+        elif isinstance(action, Purge):
+            await self._purge(action)
+        else:
             await self._write(action, chain)
         for event in step.events:
             self._emit(event)
@@ -127,7 +121,7 @@ class Carrier:
                 case Create():
                     self._cache.written(await self._create(action.obj))
                 case Update():
-                    obj = _chained(action.obj, action.obj["kind"], meta.key_of(action.obj), chain)
+                    obj = _chained(action.obj, kind_key(action.obj), meta.key_of(action.obj), chain)
                     answer = await self._client.update(obj, subresource=action.subresource)
                     self._took(action.obj, answer, chain)
                 case Patch():
@@ -150,7 +144,7 @@ class Carrier:
             if error.definite:
                 raise
             try:
-                found = await self._client.get(obj["kind"], meta.name_of(obj), meta.namespace_of(obj))
+                found = await self._client.get(kind_key(obj), meta.name_of(obj), meta.namespace_of(obj))
             except StatusError:
                 raise error from None
             if meta.controller_of(found) != meta.controller_of(obj):
@@ -159,7 +153,7 @@ class Carrier:
 
     def _took(self, sent: Object, answer: Object, chain: dict[tuple[str, str], tuple[str, str]]) -> None:
         self._cache.written(answer)
-        place = (answer["kind"], meta.key_of(answer))
+        place = (kind_key(answer), meta.key_of(answer))
         base = chain[place][0] if place in chain else _revision(sent)
         if base:
             chain[place] = (base, _revision(answer))
@@ -188,22 +182,15 @@ class Carrier:
             message = f"{action.kind} {action.namespace}/{action.name} is not {action.expect}: the cache lags"
             raise Stopped(Failure("verify", action.kind, "Conflict", message), None)
 
-    async def _purge(self, action: Purge) -> Stopped | None:
-        """What there is to wait for, None if there was nothing."""
+    async def _purge(self, action: Purge) -> None:
         try:
-            found = (await self._client.list(action.kind, action.namespace))["items"]
-            for obj in found:
-                # Lists carry no kind in their items everywhere; what is deleted is of this kind.
-                if not meta.deleting(obj):
-                    await self._delete(
-                        Delete(action.kind, action.namespace, meta.name_of(obj), meta.uid_of(obj), "Background")
-                    )
+            found = await self._client.purge(action.namespace)
         except StatusError as error:
-            raise Stopped(Failure("delete", action.kind, error.reason, error.message), error) from error
+            raise Stopped(Failure("delete", "", error.reason, error.message), error) from error
         if found:
-            message = f"{len(found)} of {action.kind} in {action.namespace} are on their way out"
-            return Stopped(Failure("verify", action.kind, "Conflict", message), None)
-        return None
+            rest = ", ".join(f"{count} of {kind}" for kind, count in found.items())
+            message = f"in {action.namespace} are on their way out: {rest}"
+            raise Stopped(Failure("verify", "", "Conflict", message), None)
 
 
 def _agrees(action: Verify, live: Object | None) -> bool:
@@ -227,5 +214,5 @@ def _chained(obj: Object, kind: str, key: str, chain: dict[tuple[str, str], tupl
 
 
 def _failure(action: Write, error: StatusError) -> Failure:
-    kind = action.obj["kind"] if isinstance(action, Create | Update) else action.kind
+    kind = kind_key(action.obj) if isinstance(action, Create | Update) else action.kind
     return Failure(type(action).__name__.lower(), kind, error.reason, error.message)

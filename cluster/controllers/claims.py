@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.api import meta
+from cluster.api.kinds import kind_key
 from cluster.api.selectors import from_label_selector
 from cluster.controllers.controller import View
 from cluster.controllers.plan import Action, Object, Patch, Verify
@@ -70,4 +71,4 @@ def _owners(obj: Object, owners: list[dict[str, Any]]) -> Patch:
     # A merge patch replaces the whole list, so it must fail if somebody else has changed the object meanwhile.
     stamp = {"uid": meta.uid_of(obj), "resourceVersion": obj["metadata"].get("resourceVersion", "")}
     patch = {"metadata": {**stamp, "ownerReferences": owners or None}}
-    return Patch(obj["kind"], meta.namespace_of(obj), meta.name_of(obj), patch)
+    return Patch(kind_key(obj), meta.namespace_of(obj), meta.name_of(obj), patch)

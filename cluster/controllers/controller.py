@@ -12,7 +12,6 @@ from random import Random
 from typing import Any, Protocol
 
 from cluster.api import meta
-from cluster.api.kinds import KINDS
 from cluster.config import Timing
 from cluster.controllers.plan import Object, Plan
 
@@ -28,6 +27,10 @@ class View(Protocol):
 
     def owned_by(self, uid: str, kind: str) -> builtins.list[Object]:
         """Those that name `uid` in metadata.ownerReferences, sorted by key."""
+        ...
+
+    def dependents(self, uid: str) -> builtins.list[Object]:
+        """The same of all kinds, sorted by kind and key."""
         ...
 
 
@@ -81,6 +84,9 @@ class Controller:
     workers: int = 4
     memory: Callable[[], Any] = _no_memory
     observe: Callable[[Any, str, Object | None, Object | None, float], None] = _observe_nothing
+    all_kinds: bool = False
+    """Besides `kinds` it is told of objects of all others, those to come too: of those that no controller names, only
+    the metadata."""
     extra_keys: tuple[str, ...] = field(default=())
     """Keys that no object maps to, looked at from the start of each term."""
 
@@ -117,8 +123,3 @@ def _at(obj: Any, path: str) -> Any:
     for part in path.split("."):
         obj = obj.get(part) if isinstance(obj, dict) else None
     return obj
-
-
-def namespaced(kind: str) -> bool:
-    entry = KINDS.get(kind)
-    return entry is None or entry.namespaced

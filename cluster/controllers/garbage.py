@@ -8,29 +8,26 @@ those dependents that block it. Orphan: the owner waits (finalizer orphan) until
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from cluster.api import meta
-from cluster.api.kinds import KINDS
+from cluster.api.kinds import KINDS, kind_key
 from cluster.controllers.claims import without_owner
-from cluster.controllers.controller import Context, Controller, View, namespaced
+from cluster.controllers.controller import Context, Controller, View
 from cluster.controllers.plan import DONE, Delete, Object, Patch, Plan, PlanBuilder, Verify
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
-WATCHED = tuple(kind for kind in KINDS if kind != "Event")
-"""Events come and go by themselves, and nobody owns them."""
 
 
 def key_for(obj: Object) -> str:
-    """Kind and key: "Pod:default/web-1", "Node:worker-0"."""
-    return f"{obj['kind']}:{meta.key_of(obj)}"
+    """Kind and key: "Pod:default/web-1", "Node:worker-0", "Widget.example.com:default/w"."""
+    return f"{kind_key(obj)}:{meta.key_of(obj)}"
 
 
 def dependents(view: View, owner: Object) -> list[Object]:
     """Everything that names the owner's uid."""
-    uid = meta.uid_of(owner)
-    return [obj for kind in WATCHED for obj in view.owned_by(uid, kind)]
+    return view.dependents(meta.uid_of(owner))
 
 
 def reconcile(view: View, key: str, ctx: Context) -> Plan:
@@ -77,7 +74,7 @@ def _without_finalizer(obj: Object, finalizer: str) -> Patch:
     # The list is replaced as a whole: a finalizer that somebody has added meanwhile must not get lost.
     stamp = {"uid": meta.uid_of(obj), "resourceVersion": obj["metadata"].get("resourceVersion", "")}
     patch = {"metadata": {**stamp, "finalizers": rest or None}}
-    return Patch(obj["kind"], meta.namespace_of(obj), meta.name_of(obj), patch)
+    return Patch(kind_key(obj), meta.namespace_of(obj), meta.name_of(obj), patch)
 
 
 # ── dependents ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,21 +85,20 @@ def _dependent(view: View, obj: Object) -> Plan:
     plan = PlanBuilder()
     staying, waiting, missing = [], [], []
     for reference in meta.owners_of(obj):
-        if reference["kind"] not in KINDS or reference["kind"] == "Event":
+        place = _place(view, reference, obj)
+        if place is None:
             staying.append(reference)  # not ours to judge
             continue
-        owner = view.get(reference["kind"], _namespace(reference, obj), reference["name"])
+        owner = view.get(*place)
         if owner is None or meta.uid_of(owner) != reference["uid"]:
             missing.append(reference)
+            plan.add(Verify(*place, "gone", uid=reference["uid"]))
         elif meta.deleting(owner) and FOREGROUND in meta.finalizers_of(owner):
             waiting.append(reference)
         else:
             staying.append(reference)
     if not waiting and not missing:
         return DONE
-    for reference in missing:
-        place = (reference["kind"], _namespace(reference, obj), reference["name"])
-        plan.add(Verify(*place, "gone", uid=reference["uid"]))
     if staying:
         plan.add(without_owner(obj, *(reference["uid"] for reference in waiting + missing)))
     else:
@@ -110,8 +106,25 @@ def _dependent(view: View, obj: Object) -> Plan:
     return plan.build()
 
 
-def _namespace(reference: dict[str, Any], obj: Object) -> str:
-    return meta.namespace_of(obj) if namespaced(reference["kind"]) else ""
+def _place(view: View, reference: Mapping[str, Any], obj: Object) -> tuple[str, str, str] | None:
+    """Kind, namespace and name of the owner that an object names. None for kinds that are not known, and for Events,
+    which come and go by themselves."""
+    kind = kind_key(reference)
+    known = KINDS.get(kind)
+    namespaced = known.namespaced if known is not None else _defined(view, kind)
+    if namespaced is None or kind == "Event":
+        return None
+    return kind, meta.namespace_of(obj) if namespaced else "", reference["name"]
+
+
+def _defined(view: View, kind: str) -> bool | None:
+    """Whether objects of a kind that was defined at run time are in namespaces; None if there is no such kind."""
+    name, _, group = kind.partition(".")
+    for definition in view.list("CustomResourceDefinition") if group else ():
+        spec = definition["spec"]
+        if (spec["names"]["kind"], spec["group"]) == (name, group):
+            return bool(spec["scope"] == "Namespaced")
+    return None
 
 
 def _deletion(obj: Object, foreground: bool) -> Delete:
@@ -121,7 +134,7 @@ def _deletion(obj: Object, foreground: bool) -> Delete:
         propagation = "Orphan"
     elif foreground or FOREGROUND in meta.finalizers_of(obj):
         propagation = "Foreground"
-    place = (obj["kind"], meta.namespace_of(obj), meta.name_of(obj))
+    place = (kind_key(obj), meta.namespace_of(obj), meta.name_of(obj))
     return Delete(*place, uid=meta.uid_of(obj), propagation=propagation)
 
 
@@ -136,7 +149,8 @@ def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iter
     # A dependent that is gone, or begins to go, may be what its owner waits for.
     for dependent in (old, new):
         for reference in meta.owners_of(dependent or {}):
-            owner = view.get(reference["kind"], _namespace(reference, dependent or {}), reference["name"])
+            place = _place(view, reference, dependent or {})
+            owner = view.get(*place) if place is not None else None
             if owner is not None and meta.deleting(owner):
                 yield key_for(owner)
     if new is not None and meta.deleting(new) and FOREGROUND in meta.finalizers_of(new):
@@ -146,7 +160,8 @@ def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iter
 
 CONTROLLER = Controller(
     name="garbage-collector",
-    kinds=WATCHED,
+    kinds=(),
+    all_kinds=True,
     keys=_keys,
     reconcile=reconcile,
     workers=8,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
-from cluster.client.cache import Callback
 from cluster.client.client import Client
 from cluster.client.election import lead
 from cluster.client.informer import InformerSet
+from cluster.client.metadata import MetadataInformer
 from cluster.client.queue import WorkQueue
 from cluster.config import Timing
 from cluster.controllers import (
@@ -38,6 +39,8 @@ from cluster.rpc import Rpc
 from cluster.world.host import Host
 
 LEASE = "kube-controller-manager"
+NOT_LOOKED_AT = ("Event",)
+"""Kinds whose objects come and go by themselves."""
 TURN = 32
 """Looks that come to nothing, in one turn of the loop."""
 CONTROLLERS = (
@@ -68,6 +71,10 @@ async def run(host: Host, config: Config) -> None:
     client = Client(Rpc(host, keepalive=timing.watch_keepalive), config.apiservers, timeout=timing.request_timeout)
     informers = InformerSet(client, timing)
     runners = [Runner(host, timing, client, informers, controller) for controller in CONTROLLERS]
+    if any(controller.all_kinds for controller in CONTROLLERS):
+        rest = informers.add_rest(but=NOT_LOOKED_AT)
+        for runner in runners:
+            runner.hear_of_the_rest(informers, rest)
 
     async def work() -> None:
         await informers.wait_synced()
@@ -99,15 +106,21 @@ class Runner:
             host.rng, backoff_start=timing.queue_backoff_start, backoff_max=timing.queue_backoff_max
         )
         for kind in controller.kinds:
-            informers.add(kind).on_change(self._listener(kind))
+            informers.add(kind).on_change(partial(self._changed, kind))
 
-    def _listener(self, kind: str) -> Callback:
-        def changed(old: Object | None, new: Object | None) -> None:
-            self.controller.observe(self._memory, kind, old, new, self._host.clock.monotonic())
-            if self._leading:
-                self._enqueue(kind, old, new)
+    def hear_of_the_rest(self, informers: InformerSet, rest: MetadataInformer) -> None:
+        """Once all controllers have named their kinds: of the others, for those who look after all kinds."""
+        if not self.controller.all_kinds:
+            return
+        for informer in informers:
+            if informer.kind not in self.controller.kinds:
+                informer.on_change(partial(self._changed, informer.kind))
+        rest.on_change(self._changed)
 
-        return changed
+    def _changed(self, kind: str, old: Object | None, new: Object | None) -> None:
+        self.controller.observe(self._memory, kind, old, new, self._host.clock.monotonic())
+        if self._leading:
+            self._enqueue(kind, old, new)
 
     def _enqueue(self, kind: str, old: Object | None, new: Object | None) -> None:
         for key in self.controller.keys(self._cache, kind, old, new):
@@ -130,7 +143,7 @@ class Runner:
         while True:
             for key in self.controller.extra_keys:
                 self._queue.add(key)
-            for kind in self.controller.kinds:
+            for kind in self._cache.kinds() if self.controller.all_kinds else self.controller.kinds:
                 for obj in self._cache.list(kind):
                     self._enqueue(kind, None, obj)
             self._wake.set()

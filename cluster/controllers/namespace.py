@@ -1,6 +1,7 @@
 """Empty a namespace that is being deleted, then let it go (Kubernetes: Namespace).
 
-Must not trust caches that it is empty: each kind is listed live.
+Must not trust caches that it is empty, nor know which kinds there are: the apiserver empties it, and says what it
+found.
 """
 
 from __future__ import annotations
@@ -8,21 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.api import meta
-from cluster.api.kinds import KINDS
 from cluster.controllers.controller import Context, Controller, View
 from cluster.controllers.plan import DONE, Object, Plan, PlanBuilder, Purge, Update
 
 FINALIZER = "kubernetes"
-LAST = ("Event", "Lease")
-"""Everything else first, so that what is said about it during deletion goes too."""
-CONTENT = (
-    *(kind for kind, entry in KINDS.items() if entry.namespaced and kind not in LAST),
-    *LAST,
-)
 
 
 def reconcile(view: View, key: str, ctx: Context) -> Plan:
-    """All kinds at once; when something that was still there is gone, it is looked at again."""
+    """When something that was still there is gone, it is looked at again."""
     namespace = view.get("Namespace", "", key)
     if namespace is None or not meta.deleting(namespace):
         return DONE
@@ -30,8 +24,7 @@ def reconcile(view: View, key: str, ctx: Context) -> Plan:
     if FINALIZER not in finalizers:
         return DONE
     plan = PlanBuilder()
-    for kind in CONTENT:
-        plan.add(Purge(kind, key))
+    plan.add(Purge(key))
     rest = [f for f in finalizers if f != FINALIZER]
     spec = {**(namespace.get("spec") or {}), "finalizers": rest}
     plan.add(Update({**namespace, "spec": spec}, "finalize"))
@@ -50,7 +43,8 @@ def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iter
 
 CONTROLLER = Controller(
     name="namespace-controller",
-    kinds=("Namespace", *(kind for kind in CONTENT if kind != "Event")),
+    kinds=("Namespace",),
+    all_kinds=True,
     keys=_keys,
     reconcile=reconcile,
 )

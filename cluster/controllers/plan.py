@@ -75,10 +75,8 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Delete everything of a kind that a live list of the namespace shows. Purges go on with the next, what comes after
-    them is done only if none has shown anything."""
+    """Delete everything in a namespace, of whatever kind; go on only if there was nothing any more."""
 
-    kind: str
     namespace: str
 
 

@@ -25,6 +25,7 @@ VERBS = {
     "bind": "create",
     "evict": "create",
     "delete-collection": "delete",
+    "purge": "delete",
 }
 """The bus's verbs as Kubernetes counts them (its audit log's verbs)."""
 

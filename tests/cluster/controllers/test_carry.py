@@ -163,12 +163,12 @@ def test_a_live_look_teaches_the_cache() -> None:
 def test_purging_goes_on_only_when_nothing_was_there() -> None:
     bench = Bench(pod("p", "n", ready=True))
     last = Create(make("ConfigMap", "done"))
-    stopped = bench.carry(Purge("Pod", "default"), last)
+    stopped = bench.carry(Purge("default"), last)
     assert stopped is not None
     assert stopped.error is None
     assert bench.server.read("Pod", "default", "p")["metadata"]["deletionTimestamp"]
     bench.server.remove(("Pod", "default", "p"), grace=0)
-    assert bench.carry(Purge("Pod", "default"), last) is None
+    assert bench.carry(Purge("default"), last) is None
 
 
 @pytest.mark.parametrize("definite", [True, False])

@@ -19,7 +19,7 @@ from cluster.controllers.carry import Carrier, Stopped
 from cluster.controllers.controller import Context, Controller, Failure
 from cluster.controllers.daemonpods import target_node
 from cluster.controllers.history import HASH
-from cluster.controllers.manager import CONTROLLERS
+from cluster.controllers.manager import CONTROLLERS, NOT_LOOKED_AT
 from cluster.controllers.plan import Object, Plan
 from cluster.errors import StatusError
 from tests.cluster.controllers.objects import NOW, make, node, stamp, template, workload
@@ -28,6 +28,12 @@ from tests.cluster.controllers.tiny import TinyServer
 # Silence of nodes is not part of this: nobody here renews a Lease.
 UNDER_TEST = tuple(c for c in CONTROLLERS if c.name != "node-lifecycle-controller")
 AGENT = {"app": "agent"}
+
+
+def _kinds(controller: Controller) -> Sequence[str]:
+    if not controller.all_kinds:
+        return controller.kinds
+    return [kind for kind in KINDS if kind not in NOT_LOOKED_AT]
 
 
 class Leader:
@@ -49,7 +55,7 @@ class Leader:
                 if obj["kind"] == kind:
                     self.cache.event(kind, type, obj)
             for controller in UNDER_TEST:
-                if kind in controller.kinds:
+                if kind in _kinds(controller):
                     self._listen(controller, kind)
         self.resync()
 
@@ -62,7 +68,7 @@ class Leader:
 
     def resync(self) -> None:
         for controller in UNDER_TEST:
-            for kind in controller.kinds:
+            for kind in _kinds(controller):
                 for obj in self.cache.list(kind):
                     for key in controller.keys(self.cache, kind, None, obj):
                         self.queues[controller.name][key] = None

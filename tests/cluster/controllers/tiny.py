@@ -51,6 +51,9 @@ class TinyServer:
     async def delete(self, kind: str, name: str, namespace: str = "", **options: Any) -> Object:
         return self._answer(lambda: self.remove((kind, namespace, name), **options))
 
+    async def purge(self, namespace: str) -> dict[str, int]:
+        return self._answer(lambda: self.empty(namespace))
+
     def event(self, about: Object, type: str, reason: str, message: str) -> None:
         self.events.append((reason, message))
 
@@ -108,7 +111,15 @@ class TinyServer:
             new["metadata"].pop("deletionGracePeriodSeconds", None)
         return self._changed(key, old, new)
 
-    def _answer(self, write: Callable[[], Object]) -> Object:
+    def empty(self, namespace: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for key in [key for key in sorted(self.objects) if key[1] == namespace]:
+            found[key[0]] = found.get(key[0], 0) + 1
+            if not meta.deleting(self.objects[key]):
+                self.remove(key, propagation="Background")
+        return found
+
+    def _answer(self, write: Callable[[], Any]) -> Any:
         """An indefinite error is an answer that got lost: the write has happened."""
         error = self.broken.pop(0) if self.broken else None
         if error is not None and error.definite:

@@ -73,7 +73,7 @@ async def kubelets_lag(stage: Stage, dice: Random) -> None:
 async def managers_hear_late(stage: Stage, dice: Random) -> None:
     """What changes reaches the controllers late, each kind by its own delay: what they know does not fit together."""
     managers = tuple(f"controller-manager-{i}" for i in range(stage.spec.masters))
-    kinds = ("pod.watch.item*", "replicaset.watch.item*", "configmap.watch.item*", "namespace.watch.item*")
+    kinds = ("pod.watch.item*", "replicaset.watch.item*", "object.watch.item*", "namespace.watch.item*")
     while True:
         lasting = dice.uniform(0.5, 2.0)
         kind = dice.choice(kinds)
@@ -92,7 +92,14 @@ async def managers_hear_of_pods_late(stage: Stage, dice: Random) -> None:
 
 async def managers_die_between_writes(stage: Stage, dice: Random) -> None:
     """Whoever leads dies right after a write, before the next."""
-    kinds = ("pod.create", "pod.delete", "configmap.delete", "*.update-status", "controllerrevision.create")
+    kinds = (
+        "pod.create",
+        "pod.delete",
+        "configmap.delete",
+        "object.purge",
+        "*.update-status",
+        "controllerrevision.create",
+    )
     while True:
         await asyncio.sleep(dice.uniform(0.3, 1.5))
         host = stage.leader(MANAGERS)
