@@ -56,8 +56,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cluster.scenario": ("cluster.errors", "cluster.config", "cluster.api"),
     "cluster.history": ("cluster.api", "cluster.config", "cluster.errors", "cluster.wire", "cluster.world.journal"),
     "cluster.client": (*API, *TALK),
+    "cluster.balancer": GROUND,
     "cluster.pki": ("cluster.errors",),
-    "cluster.apiserver": ("store.engines", "store.client", "store.mvcc.values", *API, *TALK),
+    "cluster.apiserver": ("cluster.pki", "store.engines", "store.client", "store.mvcc.values", *API, *TALK),
     "cluster.controllers": REACH,
     "cluster.scheduler": REACH,
     "cluster.report": ("cluster.history", "cluster.config", "cluster.errors", "cluster.world.journal", *API),
@@ -109,6 +110,7 @@ REAL_BY_NATURE = (
     "cluster/cli/",
     "cluster/campaign/",
     "cluster/pki/chest.py",
+    "cluster/balancer/",
     "cluster/apiserver/rest/door.py",
     "nodes/runtime/",
     "nodes/proxy/forward.py",
@@ -130,6 +132,13 @@ PURE = (
     "cluster/apiserver/registry",
     "cluster/apiserver/admission",
     "cluster/apiserver/watchcache.py",
+    *(
+        f"cluster/apiserver/auth/{name}.py"
+        for name in (
+            *("rules", "rbac", "escalation", "nodes", "tokens", "tokenrequest", "authentication", "bususers"),
+            *("defaultroles", "controllerroles", "firstroles"),
+        )
+    ),
     "cluster/apiserver/rest/channels.py",
     "cluster/apiserver/rest/spdy.py",
     "cluster/apiserver/rest/identity.py",
@@ -153,6 +162,7 @@ PURE = (
     "cluster/controllers/garbage.py",
     "cluster/controllers/namespace.py",
     "cluster/controllers/podgc.py",
+    "cluster/controllers/disruption.py",
     "cluster/controllers/plan.py",
     "cluster/scheduler/filters.py",
     "cluster/scheduler/scores.py",

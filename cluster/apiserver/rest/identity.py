@@ -1,96 +1,56 @@
-"""Who asks, and whether they may: the user of a client certificate, and the authorizers that are asked in turn.
+"""Who asks, and whether they may: the user of a client certificate, what a request asks for, whom it is made for.
 
-Pure. Source: Kubernetes, "Authenticating" and "Authorization Overview" (any may allow, else: Forbidden).
+Pure. Must not hold rules: `cluster.apiserver.auth` does. Source: Kubernetes, "Authenticating" and "Authorization
+Overview" (any may allow, else: Forbidden).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from cluster.api.selectors import parse_field_selector
+from cluster.apiserver.auth.rules import (
+    ACCOUNT,
+    ANONYMOUS,
+    AUTHENTICATED,
+    MASTERS,
+    SUPERUSERS,
+    UNAUTHENTICATED,
+    Attributes,
+    Authorizer,
+    Grant,
+    Rule,
+    Who,
+)
+from cluster.apiserver.auth.rules import account as account_user
 from cluster.apiserver.rest.paths import Document, Named, Question, Resource
 from cluster.apiserver.rest.reviewkinds import AUTHENTICATION, AUTHORIZATION, SELF
 from cluster.errors import StatusError
 
-AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
-MASTERS = "system:masters"
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """The user. Everybody is in one of the groups system:authenticated and system:unauthenticated."""
-
-    name: str
-    groups: tuple[str, ...] = ()
-
-
-ANONYMOUS = Who("system:anonymous", (UNAUTHENTICATED,))
-
-
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """What is to be done: `verb` as RBAC names it ("get", "list", "watch", "create", "update", "patch", "delete",
-    "deletecollection"); a resource, or `path` of a document."""
-
-    verb: str
-    group: str = ""
-    resource: str = ""
-    subresource: str = ""
-    namespace: str = ""
-    name: str = ""
-    path: str = ""
-
-
-ANY = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What may be done, as RBAC writes it: verbs on resources ("pods", "pods/log", "*") of groups, or on paths; one
-    that ends in "*" means all that begin so."""
-
-    verbs: tuple[str, ...]
-    groups: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-
-    def allows(self, asked: Attributes) -> bool:
-        if ANY not in self.verbs and asked.verb not in self.verbs:
-            return False
-        if asked.path:
-            path = asked.path.rstrip("/") or "/"
-            return any(path.startswith(p[:-1]) if p.endswith(ANY) else path == p for p in self.paths)
-        what = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
-        return bool({ANY, asked.group} & {*self.groups}) and bool({ANY, what} & {*self.resources})
-
-
-class Authorizer(Protocol):
-    def allows(self, who: Who, asked: Attributes) -> bool:
-        """False is no opinion."""
-
-    def rules(self, who: Who) -> Sequence[Rule]:
-        """All that it allows them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Rules for everybody in a group, or for everybody at all ("")."""
-
-    group: str
-    granted: tuple[Rule, ...]
-
-    def allows(self, who: Who, asked: Attributes) -> bool:
-        return any(rule.allows(asked) for rule in self.rules(who))
-
-    def rules(self, who: Who) -> Sequence[Rule]:
-        return self.granted if not self.group or self.group in who.groups else ()
-
+__all__ = [
+    "ANONYMOUS",
+    "AUTHENTICATED",
+    "AUTHORIZERS",
+    "MASTERS",
+    "UNAUTHENTICATED",
+    "Attributes",
+    "Authorizer",
+    "Grant",
+    "Rule",
+    "Who",
+    "attributes",
+    "authorize",
+    "explained",
+    "impersonated",
+    "impersonates",
+    "of_certificate",
+    "refused",
+]
 
 HEALTH = ("/healthz", "/livez", "/readyz", "/version")
 AUTHORIZERS: tuple[Authorizer, ...] = (
-    # Whatever the rules say, this group may do everything: so one cannot lock oneself out.
-    Grant(MASTERS, (Rule((ANY,), (ANY,), (ANY,)), Rule((ANY,), paths=(ANY,)))),
+    SUPERUSERS,
     # Kubernetes: system:basic-user and system:discovery.
     Grant(
         AUTHENTICATED,
@@ -102,6 +62,7 @@ AUTHORIZERS: tuple[Authorizer, ...] = (
     # Kubernetes: system:public-info-viewer.
     Grant("", (Rule(("get",), paths=HEALTH),)),
 )
+"""Of a server without RBAC: everybody who is known may look around, and nobody else may do anything."""
 
 
 def of_certificate(peer: Any) -> Who:
@@ -117,21 +78,23 @@ def of_certificate(peer: Any) -> Who:
     return Who(common[0], (*names.get("organizationName", ()), AUTHENTICATED))
 
 
-def attributes(method: str, named: Named, verb: str = "", path: str = "") -> Attributes:
-    """`verb`: as `requests.ask` names it."""
+def attributes(
+    method: str, named: Named, verb: str = "", path: str = "", query: Mapping[str, str] | None = None
+) -> Attributes:
+    """`verb`: as `requests.ask` names it. A collection of which the `query` selects one name is that one object."""
     if isinstance(named, Document):
         return Attributes({"GET": "get", "HEAD": "get"}.get(method, method.lower()), path=path)
     if isinstance(named, Question):
         verb = {"POST": "create", "GET": "get"}.get(method, method.lower())
         return Attributes(verb, named.kind.group, named.kind.plural, namespace=named.namespace)
-    return Attributes(
-        _verb(method, named, verb),
-        named.kind.group,
-        named.kind.plural,
-        named.subresource,
-        named.namespace,
-        named.name,
-    )
+    namespace, name, node = named.namespace, named.name, ""
+    if not name and (fields := (query or {}).get("fieldSelector", "")):
+        selector = parse_field_selector(fields)
+        name, node = selector.exact("metadata.name") or "", selector.exact("spec.nodeName") or ""
+    if named.kind.kind == "Namespace":  # it is in itself
+        namespace = name
+    what = (named.kind.group, named.kind.plural, named.subresource, namespace, name)
+    return Attributes(_verb(method, named, verb), *what, node=node)
 
 
 def _verb(method: str, resource: Resource, verb: str) -> str:
@@ -144,10 +107,19 @@ def _verb(method: str, resource: Resource, verb: str) -> str:
 
 def authorize(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) -> None:
     """Forbidden, in Kubernetes' words, if none allows it."""
-    if any(authorizer.allows(who, asked) for authorizer in authorizers):
-        return
+    if not any(authorizer.allows(who, asked) for authorizer in authorizers):
+        raise refused(who, asked, explained(who, asked, authorizers))
+
+
+def explained(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) -> str:
+    """What they have to say about it, beyond yes and no."""
+    return "; ".join(text for authorizer in authorizers if (text := authorizer.explain(who, asked)))
+
+
+def refused(who: Who, asked: Attributes, why: str = "") -> StatusError:
+    tail = f": {why}" if why else ""
     if asked.path:
-        raise StatusError("Forbidden", f'forbidden: User "{who.name}" cannot {asked.verb} path "{asked.path}"')
+        return StatusError("Forbidden", f'forbidden: User "{who.name}" cannot {asked.verb} path "{asked.path}"{tail}')
     what = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
     qualified = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
     subject = f'{qualified} "{asked.name}"' if asked.name else qualified
@@ -155,23 +127,47 @@ def authorize(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) ->
     text = (
         f'{subject} is forbidden: User "{who.name}" cannot {asked.verb} resource "{what}" in API group "{asked.group}"'
     )
-    raise StatusError(
-        "Forbidden", f"{text} {where}", {"name": asked.name, "group": asked.group, "kind": asked.resource}
-    )
+    details = {"name": asked.name, "group": asked.group, "kind": asked.resource}
+    return StatusError("Forbidden", f"{text} {where}{tail}", details)
+
+
+EXTRA = "impersonate-extra-"
+
+
+def impersonates(headers: Mapping[str, str]) -> bool:
+    """Whether a request is made for somebody else; `headers`: names in small letters."""
+    return any(name.startswith("impersonate-") for name in headers)
 
 
 def impersonated(who: Who, headers: Mapping[str, str], authorizers: Sequence[Authorizer]) -> Who:
-    """Whom a request is made for (kubectl --as, --as-group), if who makes it may do so; else Forbidden. BadRequest for
-    groups without a user. `headers`: names in small letters, several values of one joined by commas."""
+    """Whom a request is made for (kubectl --as, --as-group, --as-uid), if who makes it may do so; else Forbidden.
+    BadRequest for groups without a user. Several values of one header are joined by commas."""
     user = headers.get("impersonate-user", "")
-    groups = [group.strip() for group in headers.get("impersonate-group", "").split(",") if group.strip()]
+    groups = tuple(group.strip() for group in headers.get("impersonate-group", "").split(",") if group.strip())
+    uid = headers.get("impersonate-uid", "")
+    extra = {name.removeprefix(EXTRA): value for name, value in headers.items() if name.startswith(EXTRA)}
     if not user:
-        if groups:
-            raise StatusError("BadRequest", "requested groups for impersonation without impersonating a user")
+        if groups or uid or extra:
+            what = "groups" if groups else "uid" if uid else "extra"
+            raise StatusError("BadRequest", f"requested {what} for impersonation without impersonating a user")
         return who
-    authorize(who, Attributes("impersonate", resource="users", name=user), authorizers)
+    namespace, colon, name = user.removeprefix(ACCOUNT).partition(":")
+    of_account = user.startswith(ACCOUNT) and bool(colon)
+    if of_account:
+        about = Attributes("impersonate", resource="serviceaccounts", namespace=namespace, name=name)
+        authorize(who, about, authorizers)
+    else:
+        authorize(who, Attributes("impersonate", resource="users", name=user), authorizers)
     for group in groups:
         authorize(who, Attributes("impersonate", resource="groups", name=group), authorizers)
+    if uid:
+        authorize(who, Attributes("impersonate", AUTHENTICATION, "uids", name=uid), authorizers)
+    for key, value in extra.items():
+        about = Attributes("impersonate", AUTHENTICATION, "userextras", key, name=value)
+        authorize(who, about, authorizers)
     if user == ANONYMOUS.name:
         return ANONYMOUS
-    return Who(user, (*groups, *(() if AUTHENTICATED in groups else (AUTHENTICATED,))))
+    if of_account and not groups:
+        groups = account_user(namespace, name).groups
+    rest = () if AUTHENTICATED in groups else (AUTHENTICATED,)
+    return Who(user, (*groups, *rest), uid, tuple((key, (value,)) for key, value in sorted(extra.items())))

@@ -1,0 +1,144 @@
+"""Who may come in: from a request's credentials to a user, the authorizers in order, and tokens given out.
+
+Shell: reads the watch cache, and waits for it where what it knows may be too old to turn somebody away. Must not know
+HTTP. Source: Kubernetes, "Controlling Access to the Kubernetes API": client certificate, bearer token, anonymous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.apiserver.auth import authentication, tokenrequest, tokens
+from cluster.apiserver.auth.nodes import NodeAuthorizer
+from cluster.apiserver.auth.rbac import Rbac
+from cluster.apiserver.auth.rules import ANONYMOUS, SUPERUSERS, Attributes, Authorizer, Rule, Who
+from cluster.apiserver.auth.tokens import Rejected
+from cluster.apiserver.watchcache import WatchCache
+from cluster.errors import StatusError, UsageError
+from cluster.pki.keyring import Keyring, NotOurs
+
+Object = dict[str, Any]
+REMEMBERED = 4096
+"""Tokens whose signatures were verified."""
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in, and how they show who they are. Files are PEM, but for `token_file` (token,user,uid,groups).
+
+    With it an apiserver authorizes by Node and RBAC, and has the default roles."""
+
+    signing_key: str
+    """Of ServiceAccounts' tokens."""
+    issuer: str = ISSUER
+    token_file: str = ""
+    anonymous: bool = True
+    """Whether somebody without credentials is system:anonymous, or nobody (Kubernetes: --anonymous-auth)."""
+
+
+class Gate:
+    def __init__(
+        self,
+        access: Access,
+        cache: WatchCache,
+        fresh: Callable[[float], Awaitable[None]],
+        now: Callable[[], float],
+    ) -> None:
+        """`fresh(seconds)`: until the cache is as new as the store. UsageError for a file that cannot be read."""
+        self.access = access
+        self.keys = Keyring.read(access.signing_key)
+        self._cache = cache
+        self._fresh = fresh
+        self._now = now
+        self._static = _static(access.token_file)
+        self._verified: dict[str, Object] = {}
+        self.rbac = Rbac(cache)
+        self.authorizers: tuple[Authorizer, ...] = (SUPERUSERS, NodeAuthorizer(cache), self.rbac)
+
+    def may(self, who: Who, asked: Attributes) -> bool:
+        return any(authorizer.allows(who, asked) for authorizer in self.authorizers)
+
+    def rules(self, who: Who, namespace: str) -> Sequence[Rule]:
+        """What may be passed on."""
+        return [rule for authorizer in (SUPERUSERS, self.rbac) for rule in authorizer.rules(who, namespace)]
+
+    # ── authentication ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def who(self, headers: Mapping[str, str], peer: Who, timeout: float) -> Who:
+        """`peer`: the user of the client's certificate. Unauthorized for a token that is not good, wherever anonymous
+        may go."""
+        if peer is not ANONYMOUS:
+            return peer
+        token = authentication.bearer(headers)
+        if token:
+            try:
+                return await self.user_of(token, (self.access.issuer,), timeout)
+            except Rejected as error:
+                raise StatusError("Unauthorized", f"Unauthorized: {error}") from None
+        if not self.access.anonymous or headers.get("authorization"):
+            raise StatusError("Unauthorized", "Unauthorized")
+        return ANONYMOUS
+
+    async def user_of(self, token: str, audiences: Sequence[str], timeout: float) -> Who:
+        """Rejected, with the reason. Others than the cluster itself are meant by other audiences."""
+        try:
+            return self._user_of(token, audiences)
+        except Rejected as error:
+            if not error.newer:
+                raise
+        await self._fresh(timeout)
+        return self._user_of(token, audiences)
+
+    def _user_of(self, token: str, audiences: Sequence[str]) -> Who:
+        known = self._static.get(token)
+        if known is not None:
+            return known
+        now = self._now()
+        if authentication.BOOTSTRAP.fullmatch(token):
+            found = authentication.bootstrap_user(token, self.find, now)
+            if found is None:
+                raise Rejected("the bootstrap token is unknown, or not good any more", newer=True)
+            return found
+        return tokens.accepted(self._claims(token), self.access.issuer, audiences, self.find, now)
+
+    def _claims(self, token: str) -> Object:
+        claims = self._verified.get(token)
+        if claims is None:
+            try:
+                claims = self.keys.verify(token)
+            except NotOurs as error:
+                raise Rejected(str(error)) from None
+            if len(self._verified) >= REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = claims
+        return claims
+
+    # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def issue(self, namespace: str, name: str, request: Object, serial: str) -> Object:
+        """The TokenRequest with its token. NotFound, Invalid, Conflict."""
+        sa = self.find("ServiceAccount", f"{namespace}/{name}")
+        asked = tokenrequest.read(request, sa, (namespace, name), self.find)
+        terms = tokens.Terms(
+            self.access.issuer, asked.audiences or (self.access.issuer,), asked.seconds, serial, asked.bound, asked.node
+        )
+        assert sa is not None  # else it was refused
+        claims = tokens.claims_of(sa, terms, self._now())
+        return tokenrequest.answered(request, terms.audiences, claims, self.keys.sign(claims))
+
+    def find(self, kind: str, key: str) -> Object | None:
+        stored = self._cache.get(kind, key)
+        return stored.obj if stored is not None else None
+
+
+def _static(path: str) -> dict[str, Who]:
+    if not path:
+        return {}
+    try:
+        return authentication.static_tokens(Path(path).read_text(), path)
+    except OSError as error:
+        raise UsageError(f"the token file cannot be read: {error.strerror}", place=path) from None
