@@ -5,6 +5,7 @@ Must not open sockets or ask the system: its limits come in as arguments.
 Second octet `subnet` (ClusterSpec.subnet) keeps clusters on one machine apart:
 
     127.S.0.(1+i)            master-i
+    127.S.0.250              the balancer in front of the masters
     127.S.1.(1+i)            worker-i; from i = 250 on the third octet goes up by one every 250
     127.S.(16+i).0/24        pods of worker-i; from i = 224 on the second octet goes up by one every 224
     127.S.240.0/20           Services
@@ -16,6 +17,8 @@ from cluster.errors import UsageError
 
 PORT_SHIFT = 20_000
 WORKERS_PER_OCTET = 250
+BALANCER = "balancer"
+"""The machine of the one address that stands for all masters."""
 POD_RANGES = 224
 """Third octets 16 to 239 of one second octet."""
 
@@ -31,7 +34,9 @@ def real_port(port: int, unprivileged_start: int, euid: int) -> int:
 
 
 def machine_ip(subnet: int, machine: str) -> str:
-    """The address of "master-1" or "worker-3". UsageError for another name."""
+    """The address of "master-1", "worker-3" or "balancer". UsageError for another name."""
+    if machine == BALANCER:
+        return f"127.{subnet}.0.250"
     role, index = split_machine(machine)
     if role == "master":
         return f"127.{subnet}.0.{1 + index}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cluster.addresses import machine_ip, pod_cidr, service_cidr, split_machine
+from cluster.addresses import BALANCER, machine_ip, pod_cidr, service_cidr, split_machine
 from cluster.config import ClusterSpec
 from cluster.world.host import Address
 from cluster.world.scenario import Spec
@@ -20,6 +20,7 @@ PORTS = {
     "scheduler": 7004,
     "kubelet": 7005,
     "proxy": 7006,
+    "balancer": 7007,
 }
 """Bus port of each component, on its machine's address."""
 
@@ -28,6 +29,7 @@ MODULES = (
     "store.engines.eventual.member",
     "cluster.apiserver.component",
     "cluster.apiserver.rest.door",
+    "cluster.balancer.component",
     "cluster.controllers.manager",
     "cluster.scheduler.component",
     "nodes.kubelet.component",
@@ -109,6 +111,7 @@ def placements(spec: ClusterSpec, folders: Folders | None = None) -> list[Placem
         result += master_hosts(spec, i, folders)
     for i in range(spec.workers):
         result += worker_hosts(spec, f"worker-{i}", folders)
+    result += balancer_hosts(spec, folders)
     order = list(PORTS)
     return sorted(result, key=lambda p: order.index(p.component))
 
@@ -140,6 +143,16 @@ def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> l
     result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))
     result.append(Placement(f"scheduler-{i}", machine, Spec("cluster.scheduler.component:run", common)))
     return result
+
+
+def balancer_hosts(spec: ClusterSpec, folders: Folders | None) -> list[Placement]:
+    """Where there are HTTPS doors: the one address in front of them, on a machine of its own."""
+    if folders is None or not folders.pki:
+        return []
+    doors = [{"machine": m, "address": machine_ip(spec.subnet, m), "port": API_PORT} for m in masters(spec)]
+    here = {"address": machine_ip(spec.subnet, BALANCER), "port": API_PORT}
+    config = {**here, "servers": doors, "ca": f"{folders.pki}/ca.crt"}
+    return [Placement("balancer-0", BALANCER, Spec("cluster.balancer.component:run", config))]
 
 
 def nearest(spec: ClusterSpec, i: int) -> Address:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cluster.addresses import machine_ip, service_cidr
+from cluster.addresses import BALANCER, machine_ip, service_cidr
 from cluster.cli import output as out
 from cluster.cli.session import command, folder, load_spec
 from cluster.config import ClusterSpec
@@ -34,7 +34,8 @@ def wanted(spec: ClusterSpec) -> dict[str, Wanted]:
     from cluster.pki.chest import Wanted
 
     first = str(IPv4Network(service_cidr(spec.subnet))[1])
-    inside = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", first, "localhost", "127.0.0.1")
+    named = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", BALANCER)
+    inside = (*named, first, "127.0.0.1", machine_ip(spec.subnet, BALANCER))
     found = {ADMIN: Wanted(Subject("kubernetes-admin", ("system:masters",)))}
     for i, machine in enumerate(masters(spec)):
         hosts = (machine_ip(spec.subnet, machine), machine, *inside)
@@ -58,8 +59,8 @@ def write_kubeconfig(where: Path, spec: ClusterSpec, chest: Chest) -> None:
 
     name = where.name
     servers = {
-        name if i == 0 else f"{name}-{machine}": f"https://{machine_ip(spec.subnet, machine)}:{API_PORT}"
-        for i, machine in enumerate(masters(spec))
+        name if machine == BALANCER else f"{name}-{machine}": f"https://{machine_ip(spec.subnet, machine)}:{API_PORT}"
+        for machine in (BALANCER, *masters(spec))
     }
     text = kubeconfig(name, servers, chest.pair(CA).cert, chest.pair(ADMIN))
     aside = where / f"{KUBECONFIG}.aside"

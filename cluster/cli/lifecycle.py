@@ -17,7 +17,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from cluster.addresses import machine_ip
+from cluster.addresses import BALANCER, machine_ip
 from cluster.api.meta import name_of, parse_time
 from cluster.cli import output as out
 from cluster.cli.certs import KUBECONFIG, PKI, make_identities
@@ -55,6 +55,7 @@ def endpoint(spec: ClusterSpec, placement: Placement) -> tuple[str, int]:
 def proc_config(spec: ClusterSpec) -> ProcConfig:
     """What the process world needs to know."""
     machines = {m: machine_ip(spec.subnet, m) for m in (*masters(spec), *workers(spec), *store_machines(spec).values())}
+    machines[BALANCER] = machine_ip(spec.subnet, BALANCER)
     machines[CLIENT_MACHINE] = f"127.{spec.subnet}.255.1"
     first = {endpoint(spec, p): p for p in reversed(placements(spec))}  # a second member there gets any free port
     placed = list(reversed(first.values()))

@@ -98,7 +98,7 @@ async def _up(story: Story, spec: ClusterSpec, where: Path) -> list[Placement]:
         story.say(f"   {machine}: {', '.join(names)}")
     alive = [h for h in hosts if _alive(h["pid"])]
     story.data["up"] = {"ready_seconds": round(seconds, 3), "pids": {h["name"]: h["pid"] for h in hosts}}
-    story.expect(len({h["pid"] for h in alive}) == len(placed) == 18, f"{len(alive)} OS processes of their own run")
+    story.expect(len({h["pid"] for h in alive}) == len(placed) == 19, f"{len(alive)} OS processes of their own run")
     story.expect(True, f"all nodes Ready {seconds:.2f} s after the start")
     return placed
 

@@ -18,7 +18,7 @@ def test_the_tour_holds_and_tells_it_as_data(tmp_path: Path) -> None:
     data = json.loads(done.stdout)
     assert data["failed"] == [], done.stderr
     assert done.returncode == 0
-    assert len(data["up"]["pids"]) == 18
+    assert len(data["up"]["pids"]) == 19
     assert all(data["deployment"]["answers"].values())
     ledger = {(row["side"], row["what"]): row for row in data["cap"]["ledger"]}
     assert ledger["minority", "write"]["answered"] == 0
