@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.api import (
     defaults_workloads,
+    schema_admission,
     schema_apps,
     schema_autoscaling,
     schema_batch,
@@ -35,6 +36,7 @@ SCHEMAS = (
     schema_autoscaling,
     schema_policy,
     schema_rbac,
+    schema_admission,
     schema_storage,
     defaults_workloads,
 )

@@ -10,7 +10,16 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.api import kinds_apps, kinds_batch, kinds_core, kinds_network, kinds_policy, kinds_rbac, kinds_storage
+from cluster.api import (
+    kinds_admission,
+    kinds_apps,
+    kinds_batch,
+    kinds_core,
+    kinds_network,
+    kinds_policy,
+    kinds_rbac,
+    kinds_storage,
+)
 from cluster.api.kind import Kind
 from cluster.errors import UsageError
 
@@ -24,6 +33,7 @@ _FILES = (
     kinds_policy.POLICY,
     kinds_storage.STORAGE,
     kinds_rbac.RBAC,
+    kinds_admission.ADMISSION,
 )
 
 
