@@ -15,6 +15,7 @@ from typing import Any
 
 from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import parse_time
+from cluster.apiserver.admitting import Admission, Caller, unreachable
 from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.arguments import Arguments
@@ -70,6 +71,8 @@ class Config:
     """Seconds after which an Event that nothing was added to is deleted."""
     https: Https | None = None
     """The second door; None: there is only the bus."""
+    disable_admission: tuple[str, ...] = ("ServiceAccount",)
+    """Names of admission plugins that are off (Kubernetes: --disable-admission-plugins)."""
     trace: bool = False
     """Whether each write is noted in the journal, with the request that asked for it."""
 
@@ -96,7 +99,8 @@ async def run(host: Host, config: Config) -> None:
 
 
 class Apiserver:
-    def __init__(self, host: Host, config: Config) -> None:
+    def __init__(self, host: Host, config: Config, caller: Caller = unreachable) -> None:
+        """`caller`: who asks webhooks, where there is a network for them."""
         timing = config.timing
         self.config = config
         self.host = host
@@ -110,10 +114,11 @@ class Apiserver:
         self.hub = Hub()
         self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2, trace=config.trace)
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
-        settings = (max(1, round(timing.default_toleration)), self.ranges, config.trace)
+        settings = (max(1, round(timing.default_toleration)), config.disable_admission)
+        self.admission = Admission(host, storage, self.cache, settings, caller)
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
-        self.verbs = Verbs(host, storage, self.cache, self.feed, settings)
+        self.verbs = Verbs(host, storage, self.cache, self.feed, self.admission, (self.ranges, config.trace))
         self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, KINDS.get)
 
     async def run(self) -> None:

@@ -248,7 +248,6 @@ def _with_node_port(port: Any, known: dict[tuple[str, int], int]) -> Any:
 def prepare_delete(kind: Kind, old: Object, options: DeleteOptions, now: float) -> Outcome:
     """Begin the deletion, or go on with one, or remove the object at once."""
     check_preconditions(kind, old, options.uid, options.resource_version)
-    name = m.name_of(old)
     if options.propagation not in ("", *_FINALIZER):
         text = f'propagationPolicy "{options.propagation}": needs to be one of Foreground, Background, Orphan'
         raise refusals.bad_request(text)

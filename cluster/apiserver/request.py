@@ -12,6 +12,7 @@ from typing import Any
 
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.rest.identity import Who
 from cluster.rpc import Request
 
 SHARE = 0.9
@@ -33,6 +34,10 @@ class Call:
     """An object was made by a request that also changes those that are there."""
     warnings: list[str] = field(default_factory=list)
     """What the caller should know though it went well."""
+    who: Who | None = None
+    """The user at the second door; None: whoever sent it over the bus, or this apiserver."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    """What authorization and admission say of it to the audit log."""
 
     def warn(self, texts: Iterable[str]) -> None:
         """Each once, however often the work is done again."""

@@ -27,12 +27,20 @@ PAGE = 1000
 _by_plural: dict[str, Kind] = {}
 
 
+class Charge(NamedTuple):
+    """A ResourceQuota as it is to be once what is written has been counted; `expected`: its mod_revision before."""
+
+    key: str
+    obj: Object
+    expected: int
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """`obj` None deletes. `expected`: the mod_revision that the key must have, 0 for none at all. `claims` must not
     exist and are made, `releases` are deleted, in the same transaction; `within`, a namespace's name and mod_revision,
     must still be that version: who looked at it saw that it takes new objects, and a cache may be late to hear that it
-    is going."""
+    is going. `charges` are written with it."""
 
     kind: Kind
     key: str
@@ -41,16 +49,19 @@ class Write:
     claims: Sequence[str] = ()
     releases: Sequence[str] = ()
     within: tuple[str, int] = ("", 0)
+    charges: Sequence[Charge] = ()
 
 
 class Written(NamedTuple):
     """`revision` 0: nothing was written, because `current` is what is there (None: nothing is), or because others
-    hold the claims `taken`, or because the namespace is another one or not there (`homeless`)."""
+    hold the claims `taken`, or because the namespace is another one or not there (`homeless`), or because a quota is
+    not what it was (`outdated`)."""
 
     revision: int
     current: Stored | None = None
     taken: tuple[str, ...] = ()
     homeless: bool = False
+    outdated: bool = False
 
 
 class Storage:
@@ -82,12 +93,16 @@ class Storage:
         home = _key(KINDS["Namespace"], namespace)
         if namespace:
             compares.append(Compare(home, "mod", "=", version))
+        charged = [(_key(KINDS["ResourceQuota"], charge.key), charge) for charge in write.charges]
+        compares += [Compare(at, "mod", "=", charge.expected) for at, charge in charged]
         success: list[Op] = [Delete(key)] if write.obj is None else [Put(key, encode(write.obj))]
         success += [Put(claim.encode(), write.key.encode()) for claim in write.claims]
         success += [Delete(claim.encode()) for claim in write.releases]
+        success += [Put(at, encode(charge.obj)) for at, charge in charged]
         failure = [Range(key), *(Range(claim.encode(), keys_only=True) for claim in write.claims)]
         if namespace:
             failure.append(Range(home, keys_only=True))
+        failure += [Range(at, keys_only=True) for at, _ in charged]
         try:
             result = await self.store.txn(compares, success, failure, timeout=timeout)
         except StatusError as error:
@@ -95,9 +110,11 @@ class Storage:
         if result.succeeded:
             return Written(result.revision)
         found = [response for response in result.responses if isinstance(response, RangeResult)]
-        taken = tuple(claim for claim, held in zip(write.claims, found[1:], strict=False) if held.kvs)
-        homeless = bool(namespace) and [kv.mod_revision for kv in found[-1].kvs] != [version]
-        return Written(0, _stored(found[0]), taken, homeless)
+        taken = tuple(claim for claim, holder in zip(write.claims, found[1:], strict=False) if holder.kvs)
+        held = [[kv.mod_revision for kv in each.kvs] for each in found[1 + len(write.claims) :]]
+        homeless = bool(namespace) and held.pop(0) != [version]
+        outdated = any(now != [each.expected] for now, each in zip(held, write.charges, strict=True))
+        return Written(0, _stored(found[0]), taken, homeless, outdated)
 
     async def load(self, timeout: float) -> tuple[int, list[Arrived]]:
         """Everything there is at one revision, linearizable: (revision, objects)."""

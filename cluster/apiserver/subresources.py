@@ -31,6 +31,14 @@ def set_status(kind: Kind, old: Object, given: Object) -> Outcome:
     return settle(old, complete(kind, new, old, subresource="status"))
 
 
+def again(kind: Kind, old: Object, new: Object, subresource: str) -> Outcome | None:
+    """The outcome of a change that admission has changed further; None where only plain objects and statuses are
+    anybody's to change."""
+    if subresource == "":
+        return prepare_update(kind, old, new)
+    return set_status(kind, old, new) if subresource == "status" else None
+
+
 def bind(kind: Kind, old: Object, node: str, uid: str, now: float) -> Outcome:
     """Give a pod its node, once (Kubernetes: assignPod)."""
     name = m.name_of(old)

@@ -9,6 +9,7 @@ or "nothing to do" that was decided on a cached object is decided again on the s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cluster.api import managedfields
@@ -16,13 +17,17 @@ from cluster.api.kinds import KINDS, Kind
 from cluster.api.managedfields import Manager
 from cluster.api.meta import Object, key_of, name_of, namespace_of, revision_of
 from cluster.api.patch import apply
-from cluster.apiserver import admission, allocation, ownership, refusals, registry, subresources
+from cluster.apiserver import allocation, ownership, refusals, registry, subresources
+from cluster.apiserver.admission import namespacelifecycle
+from cluster.apiserver.admission.review import CONNECT, CREATE, DELETE, UPDATE, Review
+from cluster.apiserver.admitting import Admission
 from cluster.apiserver.arguments import well_formed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.reads import Reads
 from cluster.apiserver.registry import Outcome
 from cluster.apiserver.request import Call
-from cluster.apiserver.storage import Storage, Write
+from cluster.apiserver.serviceclaims import ServiceClaims
+from cluster.apiserver.storage import Charge, Storage, Write
 from cluster.apiserver.watchcache import Stored, WatchCache
 from cluster.errors import StatusError
 from cluster.world.host import Host
@@ -30,22 +35,30 @@ from cluster.world.host import Host
 NAME_TRIES = 8
 """Draws for a generateName before the clash is reported."""
 
+Asked = tuple[str, str]
+"""(operation, subresource), as admission names them."""
 Change = Callable[[Object], Outcome]
 """From an object as it is to what is to become of it. Called again when the object turns out to be another."""
 
 
 class Verbs:
     def __init__(
-        self, host: Host, storage: Storage, cache: WatchCache, feed: Feed, settings: tuple[int, allocation.Ranges, bool]
+        self,
+        host: Host,
+        storage: Storage,
+        cache: WatchCache,
+        feed: Feed,
+        admission: Admission,
+        settings: tuple[allocation.Ranges, bool],
     ) -> None:
-        """`settings`: (tolerationSeconds for pods, the Services' ranges, whether writes are noted)."""
+        """`settings`: (the Services' ranges, whether writes are noted)."""
         self._host = host
         self._storage = storage
         self._cache = cache
         self._feed = feed
-        self._ranges = settings[1]
-        self._trace = settings[2]
-        self._admission = admission.Settings(settings[0], self._find, self._all)
+        self._admission = admission
+        self._claims = ServiceClaims(host, cache, feed, settings[0])
+        self._trace = settings[1]
 
     # ── verbs ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,7 +88,8 @@ class Verbs:
 
     async def finalize(self, kind: Kind, call: Call) -> Object:
         given = call.args.object(kind)
-        return await self._modify(kind, _key(kind, given), call, lambda old: subresources.finalize(kind, old, given))
+        change = partial(subresources.finalize, kind, given=given)
+        return await self._modify(kind, _key(kind, given), call, change, asked=(UPDATE, "finalize"))
 
     async def update_scale(self, kind: Kind, call: Call) -> Object:
         given = call.args.object(kind, typed=False)
@@ -106,14 +120,14 @@ class Verbs:
         return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new), owned="status")
 
     async def delete(self, kind: Kind, call: Call) -> Object:
-        obj = await self.remove(kind, call.args.key(kind), call, _delete_options(call))
+        obj = await self.remove(kind, call.args.key(kind), call, delete_options(call))
         if kind.kind == "Namespace":
             # Whoever is told that a namespace is going is not to find this apiserver creating things in it.
             await self._feed.at_least(revision_of(obj))
         return obj
 
     async def delete_collection(self, kind: Kind, call: Call, reads: Reads) -> dict[str, Any]:
-        options = _delete_options(call)
+        options = delete_options(call)
         items = []
         for obj in await reads.selected(kind, call):
             try:
@@ -127,7 +141,8 @@ class Verbs:
     async def bind(self, kind: Kind, call: Call) -> Object:
         node, uid, now = call.args.text("node"), call.args.text("uid"), self._host.clock.now()
         key = call.args.key(kind)
-        return await self._modify(kind, key, call, lambda old: subresources.bind(kind, old, node, uid, now))
+        change = partial(subresources.bind, kind, node=node, uid=uid, now=now)
+        return await self._modify(kind, key, call, change, asked=(CREATE, "binding"))
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,21 +150,36 @@ class Verbs:
         """`applied`: whose configuration `given` is."""
         obj = registry.prepare_create(kind, given, self._host.clock.now(), self._host.rng)
         within = await self._home(kind, obj, call)
-        obj = admission.admit_create(kind, obj, self._admission)
+        review = self._admission.review(kind, (CREATE, ""), call, obj)
+        if review is not None:
+            await self._admission.mutate(review, call)
+            assert review.obj is not None
+            obj = registry.requalified(kind, obj, review.obj)
         obj = registry.complete(kind, obj)
         if applied is not None:
             obj = managedfields.with_entries(obj, managedfields.owners(given, applied))
         else:
             obj = ownership.made(obj, call, ownership.manager(kind, call, self._host.clock.now()))
+        if review is not None:
+            review.obj = obj
+            await self._admission.validate(review, call)
+        async with self._admission.quotas.turn(review):
+            return await self._write_new(kind, obj, call, within, review)
+
+    async def _write_new(
+        self, kind: Kind, obj: Object, call: Call, within: tuple[str, int], review: Review | None
+    ) -> Object:
         key, taken, fresh = key_of(obj), set[str](), False
+        quotas = self._admission.quotas
         while True:
+            charges = await quotas.charges(review, call)
             try:
-                outcome = self._allocated(kind, Outcome(obj), None, taken)
+                outcome = self._claims.allocated(kind, Outcome(obj), None, taken)
             except StatusError:
                 if fresh:
                     raise
                 # No address is free, says the cache: it may not have heard yet of those given back.
-                fresh = await self._heard_all(call, taken)
+                fresh = await self._claims.heard_all(call, taken)
                 continue
             assert outcome.obj is not None
             if call.args.flag("dryRun"):
@@ -157,9 +187,10 @@ class Verbs:
                     raise refusals.already_exists(kind, name_of(obj))
                 return outcome.obj
             call.wrote = True
-            write = Write(kind, key, outcome.obj, 0, outcome.claims, within=within)
+            write = Write(kind, key, outcome.obj, 0, outcome.claims, within=within, charges=charges)
             written = await self._storage.commit(write, call.left())
             if written.revision:
+                quotas.charged(charges, written.revision)
                 if self._trace:
                     self._note(write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
@@ -168,26 +199,33 @@ class Verbs:
                 raise refusals.already_exists(kind, name_of(obj))
             if written.homeless:
                 within = await self._home(kind, obj, call, live=True)
+            if written.outdated:
+                await quotas.refresh(namespace_of(obj), call.left())
+            if written.homeless or written.outdated:
                 continue
-            self._retake(obj, outcome.obj, written.taken, taken)
+            self._claims.retake(obj, outcome.obj, written.taken, taken)
 
-    async def _modify(self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None) -> Object:
+    async def _modify(
+        self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None, asked: Asked = (UPDATE, "")
+    ) -> Object:
         """Carry out `change` on the object at `key`; the object as it then is. `owned`: the subresource through which
-        the caller comes to own what they change; None where nobody owns it (a deletion, a binding)."""
+        the caller comes to own what they change; None where nobody owns it (a deletion, a binding): then `asked` says
+        what admission is told."""
         if owned is not None:
-            change = self._owning(kind, call, change, owned)
+            change, asked = self._owning(kind, call, change, owned), (UPDATE, owned)
         await self._feed.ready()
         current, live, taken = self._cache.get(kind.key, key), False, set[str]()
         while True:
             try:
                 if current is None:
                     raise refusals.not_found(kind, key.rpartition("/")[2])
-                outcome = self._allocated(kind, change(current.obj), current.obj, taken)
+                outcome, charges = await self._admitted(kind, asked, call, change(current.obj), current.obj)
+                outcome = self._claims.allocated(kind, outcome, current.obj, taken)
             except StatusError:
                 if live:
                     raise
                 if kind.kind == "Service":
-                    await self._heard_all(call, taken)
+                    await self._claims.heard_all(call, taken)
                 outcome = None
             if outcome is None or outcome.obj is None:
                 if live and current is not None:
@@ -204,17 +242,50 @@ class Verbs:
                 current.revision,
                 outcome.claims,
                 outcome.releases,
+                charges=charges,
             )
             call.wrote = True
             written = await self._storage.commit(write, call.left())
             if written.revision:
+                self._admission.quotas.charged(charges, written.revision)
                 if self._trace:
                     self._note(write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
+            if written.outdated:
+                await self._admission.quotas.refresh(namespace_of(current.obj), call.left())
             if written.taken:
-                self._retake(change(current.obj).obj or {}, outcome.obj, written.taken, taken)
+                self._claims.retake(change(current.obj).obj or {}, outcome.obj, written.taken, taken)
             current, live = written.current, True
+
+    async def _admitted(
+        self, kind: Kind, asked: Asked, call: Call, outcome: Outcome, old: Object
+    ) -> tuple[Outcome, tuple[Charge, ...]]:
+        """What admission makes of a change, and what it charges. A refusal is a StatusError."""
+        if outcome.obj is None:
+            return outcome, ()
+        review = self._admission.review(kind, asked, call, None if asked[0] == DELETE else outcome.obj, old)
+        if review is None:
+            return outcome, ()
+        await self._admission.mutate(review, call)
+        if review.obj is not None and review.obj is not outcome.obj:
+            outcome = subresources.again(kind, old, review.obj, asked[1]) or outcome
+            if outcome.obj is None:
+                return outcome, ()
+            review.obj = outcome.obj
+        await self._admission.validate(review, call)
+        return outcome, await self._admission.quotas.charges(review, call)
+
+    async def connect(self, kind: Kind, subresource: str, pod: Object, call: Call) -> None:
+        """Whether somebody may talk to a pod (exec, attach, portforward); a StatusError if not."""
+        review = self._admission.review(kind, (CONNECT, subresource), call, None, pod)
+        if review is not None:
+            await self._admission.mutate(review, call)
+            await self._admission.validate(review, call)
+
+    async def change_status(self, kind: Kind, key: str, call: Call, change: Change) -> Object:
+        """Carry out the server's own `change` of the status of the object at `key`; the object as it then is."""
+        return await self._modify(kind, key, call, change, asked=(UPDATE, "status"))
 
     def _note(self, write: Write, revision: int, call: Call) -> None:
         """A write that happened, with the request that asked for it (its place among several in one message apart)."""
@@ -227,7 +298,8 @@ class Verbs:
     async def remove(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
         """Delete the object at `key`, or begin to."""
         now = self._host.clock.now()
-        return await self._modify(kind, key, call, lambda old: registry.prepare_delete(kind, old, options, now))
+        change = partial(registry.prepare_delete, kind, options=options, now=now)
+        return await self._modify(kind, key, call, change, asked=(DELETE, ""))
 
     def _owning(self, kind: Kind, call: Call, change: Change, subresource: str) -> Change:
         who = ownership.manager(kind, call, self._host.clock.now(), subresource)
@@ -278,49 +350,12 @@ class Verbs:
             return "", 0
         stored = None if live else self._cache.get("Namespace", name)
         try:
-            admission.namespace_lifecycle(kind, obj, stored.obj if stored else None)
+            namespacelifecycle.check(kind, obj, stored.obj if stored else None)
         except StatusError:
             stored = await self._storage.get(KINDS["Namespace"], name, call.left())
-            admission.namespace_lifecycle(kind, obj, stored.obj if stored else None)
+            namespacelifecycle.check(kind, obj, stored.obj if stored else None)
         assert stored is not None  # else it was refused
         return name, stored.revision
-
-    # ── Services' addresses ──────────────────────────────────────────────────────────────────────────────────
-
-    def _allocated(self, kind: Kind, outcome: Outcome, old: Object | None, taken: set[str]) -> Outcome:
-        if kind.kind != "Service" or outcome.obj is None:
-            return outcome
-        held = allocation.claims(old)
-        if outcome.remove:
-            return Outcome(outcome.obj, True, (), held)
-        if not taken:
-            others = (stored.obj for stored in self._cache.objects("Service"))
-            taken.update(claim for service in others for claim in allocation.claims(service))
-            taken.difference_update(held)
-        obj = allocation.allocate(outcome.obj, taken, self._ranges, self._host.rng)
-        wanted = allocation.claims(obj)
-        claims = tuple(claim for claim in wanted if claim not in held)
-        return Outcome(obj, False, claims, tuple(claim for claim in held if claim not in wanted))
-
-    def _retake(self, asked: Object, chosen: Object, lost: tuple[str, ...], taken: set[str]) -> None:
-        """Others hold these: remember it and choose again, unless they were asked for by name."""
-        named = [claim for claim in lost if claim in allocation.claims(asked)]
-        if named:
-            raise allocation.already_allocated(chosen, named)
-        taken.update(lost)
-
-    async def _heard_all(self, call: Call, taken: set[str]) -> bool:
-        """Until the cache is as new as the store; what was taken is asked of it again."""
-        await self._feed.fresh(call.left())
-        taken.clear()
-        return True
-
-    def _find(self, kind: str, key: str) -> Object | None:
-        stored = self._cache.get(kind, key)
-        return stored.obj if stored else None
-
-    def _all(self, kind: str) -> list[Object]:
-        return [stored.obj for stored in self._cache.objects(kind)]
 
 
 def _key(kind: Kind, obj: Object) -> str:
@@ -335,7 +370,8 @@ def _with_revision(obj: Object, revision: int) -> Object:
     return Stored(obj, revision).obj
 
 
-def _delete_options(call: Call) -> registry.DeleteOptions:
+def delete_options(call: Call) -> registry.DeleteOptions:
+    """What a request to delete asks for."""
     args = call.args
     return registry.DeleteOptions(
         args.text("uid"), args.text("resourceVersion"), args.number("grace"), args.text("propagation")

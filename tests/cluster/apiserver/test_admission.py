@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from cluster.api.kinds import KINDS
 from cluster.api.selectors import parse_field_selector
 from cluster.apiserver import allocation
-from cluster.apiserver.admission import NOT_READY, UNREACHABLE, Settings, admit_create, namespace_lifecycle
+from cluster.apiserver.admission.chain import Chain
+from cluster.apiserver.admission.namespacelifecycle import check as namespace_lifecycle
+from cluster.apiserver.admission.review import CREATE, DELETE, Review, Sources
+from cluster.apiserver.admission.tolerationseconds import NOT_READY, UNREACHABLE
 from cluster.apiserver.hub import Hub, Watcher
 from cluster.apiserver.reads import PACKED
 from cluster.apiserver.watchcache import Arrived, Selection, WatchCache
@@ -25,13 +28,37 @@ Object = dict[str, Any]
 RANGES = allocation.Ranges(IPv4Network("127.7.240.0/29"), (30000, 30001))
 
 
-def settings(*classes: Object) -> Settings:
-    known = {c["metadata"]["name"]: c for c in classes}
-    return Settings(15, lambda kind, key: known.get(key), lambda kind: list(known.values()))
+def sources(*objects: Object) -> Sources:
+    def key(obj: Object) -> str:
+        meta = obj["metadata"]
+        return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else str(meta["name"])
+
+    def of(kind: str) -> list[Object]:
+        return [obj for obj in objects if obj["kind"] == kind]
+
+    return Sources(
+        15,
+        lambda kind, wanted: next((obj for obj in of(kind) if key(obj) == wanted), None),
+        of,
+        lambda kind, namespace: [obj for obj in of(kind) if obj["metadata"].get("namespace") == namespace],
+    )
 
 
-def admitted(obj: Object, *classes: Object) -> Object:
-    return admit_create(KINDS[obj["kind"]], obj, settings(*classes))
+def review_of(obj: Object, operation: str = CREATE, old: Object | None = None) -> Review:
+    meta = obj["metadata"]
+    new = None if operation == DELETE else obj
+    was = obj if operation == DELETE else old
+    return Review(KINDS[obj["kind"]], operation, new, was, meta.get("namespace", ""), meta["name"])
+
+
+def admitted(obj: Object, *others: Object) -> Object:
+    """A new object, as the plugins leave it."""
+    review = review_of(obj)
+    chain = Chain(sources(*others))
+    chain.mutate(review)
+    chain.validate(review)
+    assert review.obj is not None
+    return review.obj
 
 
 def priority_class(name: str, value: int, **more: Any) -> Object:
