@@ -110,6 +110,8 @@ class Timing:
     """least election timeout; each is drawn from [1, 2) of it (Raft thesis 3.4, 9.3)."""
     node_ttl_gc: float = 20.0
     """garbage collection sweeps and pods of vanished nodes are looked at this often."""
+    disruption_timeout: float = 120.0
+    """a pod that was evicted and is still there after this counts as staying."""
 
     def scaled(self, factor: float) -> Timing:
         """All intervals divided by `factor`, but for those that the machine's own speed sets a floor for."""

@@ -1,8 +1,8 @@
-"""One HorizontalPodAutoscaler in two versions: autoscaling/v2, which is stored, and autoscaling/v1, which knows only cpu.
+"""One HorizontalPodAutoscaler in two versions: autoscaling/v2, which is stored, and autoscaling/v1.
 
 Pure. Must not refuse anything: it bears any shape, and what is wrong the validators say. What v1 has no field for
-travels in annotations, so that an object read and written back in v1 loses nothing (Kubernetes: autoscaling/v1
-conversion).
+(everything but cpu) travels in annotations, so that an object read and written back in v1 loses nothing (Kubernetes:
+autoscaling/v1 conversion).
 """
 
 from __future__ import annotations

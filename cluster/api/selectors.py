@@ -119,15 +119,21 @@ class FieldSelector:
         return ",".join(f"{r.path}{'=' if r.equal else '!='}{r.value}" for r in self.requirements)
 
 
+_NUMBERS = {"status.successful": "status.succeeded", "status.replicas": "status.replicas"}
+"""Fields that are 0 where they are absent, and where they stand (Kubernetes: a Job's is called otherwise)."""
+
+
 def field_text(obj: Mapping[str, Any], path: str) -> str:
     """The field at a dotted path as a field selector compares it; "" for one that is absent."""
+    number = _NUMBERS.get(path)
+    absent = "" if number is None else "0"
     value: Any = obj
-    for part in path.split("."):
+    for part in (number or path).split("."):
         if not isinstance(value, Mapping):
-            return ""
+            return absent
         value = value.get(part)
     if value is None:
-        return ""
+        return absent
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -166,6 +172,13 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
             raise StatusError("BadRequest", f"{operator!r} is not a valid label selector operator")
         requirements.append(Requirement(expression.get("key", ""), operator, tuple(expression.get("values") or ())))
     return Selector(tuple(requirements))
+
+
+def of_workload(selector: Mapping[str, Any] | None) -> Selector:
+    """The selector of anything that has one: a LabelSelector, or a plain map as ReplicationControllers have."""
+    if selector and all(type(value) is str for value in selector.values()):
+        return from_labels(selector)
+    return from_label_selector(selector)
 
 
 def from_labels(labels: Mapping[str, str] | None) -> Selector:

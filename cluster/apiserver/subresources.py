@@ -10,7 +10,7 @@ from typing import Any
 from cluster.api import meta as m
 from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import Kind
-from cluster.api.selectors import from_label_selector
+from cluster.api.selectors import of_workload
 from cluster.apiserver import refusals
 from cluster.apiserver.registry import Outcome, check_preconditions, complete, prepare_update, settle
 from cluster.errors import StatusError
@@ -85,7 +85,7 @@ def scale_of(kind: Kind, obj: Object) -> Object:
         "spec": {"replicas": spec.get("replicas", 0)},
         "status": {
             "replicas": (obj.get("status") or {}).get("replicas", 0),
-            "selector": str(from_label_selector(spec.get("selector"))),
+            "selector": str(of_workload(spec.get("selector"))),
         },
     }
 

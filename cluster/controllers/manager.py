@@ -22,6 +22,7 @@ from cluster.config import Timing
 from cluster.controllers import (
     daemonset,
     deployment,
+    disruption,
     endpoints,
     endpointslice,
     garbage,
@@ -54,6 +55,7 @@ CONTROLLERS = (
     garbage.CONTROLLER,
     namespace.CONTROLLER,
     podgc.CONTROLLER,
+    disruption.CONTROLLER,
 )
 
 

@@ -88,6 +88,9 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
         uid = str(_map(_map(body).get("metadata")).get("uid") or "")
         return Ask("bind", {**named, "node": str(target.get("name") or ""), "uid": uid}, 201)
     if kind.kind == "Pod" and sub == "eviction" and method == "POST":
+        meta = _map(_map(body, "the body of the request is an object").get("metadata"), "metadata is a map")
+        if meta.get("name") != resource.name:
+            raise bad_request("name in URL does not match name in Eviction object")
         return Ask("evict", {**named, **_delete(query, _map(body).get("deleteOptions"))}, 201)
     if kind.kind == "Namespace" and sub == "finalize" and method == "PUT":
         return Ask("update-finalize", {**_where(resource), "object": placed(resource, body)})

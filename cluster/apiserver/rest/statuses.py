@@ -29,12 +29,18 @@ def code_of(error: StatusError) -> int:
     return _REASONS.get(error.reason, (error.reason, error.code))[1]
 
 
+def retry_after(error: StatusError) -> int:
+    """Seconds after which a client may try again by itself; 0: it must not, somebody has to decide."""
+    return int(error.details.get("retryAfterSeconds", RETRY_AFTER))
+
+
 def failure(error: StatusError) -> dict[str, Any]:
     """The Status of an error; HTTP's own status is its `code`."""
     reason, code = _REASONS.get(error.reason, (error.reason, error.code))
     details = {k: v for k, v in error.details.items() if k in ("name", "group", "kind", "uid", "causes") and v}
-    if code in (429, 503, 504) and not (code == 504 and not error.definite):
-        details["retryAfterSeconds"] = RETRY_AFTER
+    again = code in (429, 503, 504) and not (code == 504 and not error.definite)
+    if again and (seconds := retry_after(error)):
+        details["retryAfterSeconds"] = seconds
     status: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
