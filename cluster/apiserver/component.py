@@ -20,6 +20,7 @@ from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.bootstrap import bootstrap
+from cluster.apiserver.eviction import Evictions
 from cluster.apiserver.faults import harmed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.hub import Hub
@@ -119,6 +120,7 @@ class Apiserver:
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
         self.verbs = Verbs(host, storage, self.cache, self.feed, self.admission, (self.ranges, config.trace))
+        self.evictions = Evictions(host, self.cache, self.feed, self.verbs)
         self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, KINDS.get)
 
     async def run(self) -> None:
@@ -188,7 +190,7 @@ class Apiserver:
             case "Namespace":
                 works["update-finalize"] = verbs.finalize
             case "Pod":
-                works |= {"bind": verbs.bind, "evict": verbs.delete}
+                works |= {"bind": verbs.bind, "evict": self.evictions.evict}
         return works
 
     async def _serve(self, kind: Kind, work: Work, request: Request) -> Any:

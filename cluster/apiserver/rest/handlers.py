@@ -277,7 +277,8 @@ def _warnings(texts: Sequence[str]) -> Mapping[str, str]:
 
 
 def failed(error: StatusError) -> Answer:
-    headers = {"Retry-After": str(statuses.RETRY_AFTER)} if error.code in (429, 503) else {}
+    seconds = statuses.retry_after(error) if error.code in (429, 503) else 0
+    headers = {"Retry-After": str(seconds)} if seconds else {}
     return Answer(statuses.code_of(error), answers.json_bytes(statuses.failure(error)), JSON, headers)
 
 
