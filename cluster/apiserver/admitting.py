@@ -17,8 +17,9 @@ from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import name_of, namespace_of
 from cluster.apiserver.admission import policies, serviceaccount, webhooks
 from cluster.apiserver.admission.chain import Chain
-from cluster.apiserver.admission.review import CREATE, NOBODY, Object, Review, Sources
+from cluster.apiserver.admission.review import CREATE, NOBODY, Object, Plugin, Review, Sources
 from cluster.apiserver.admission.webhooks import MUTATING, VALIDATING, Hook, Place
+from cluster.apiserver.auth.bususers import user_of_host
 from cluster.apiserver.quotas import Quotas
 from cluster.apiserver.request import Call
 from cluster.apiserver.rest.identity import Who
@@ -57,6 +58,10 @@ class Admission:
         self._chain = Chain(Sources(seconds, self._find, self._all, self._within), disabled=disabled)
         self._accounts = serviceaccount.PLUGIN.name not in disabled
         self.quotas = Quotas(storage, cache)
+
+    def join(self, plugins: Iterable[Plugin]) -> None:
+        """Plugins that need more than objects: those that ask the authorizers."""
+        self._chain = self._chain.joined(plugins)
 
     def review(
         self, kind: Kind, what: tuple[str, str], call: Call, obj: Object | None, old: Object | None = None
@@ -191,4 +196,4 @@ def user_of(call: Call) -> Who:
     """Who asks: the user at the second door, the component on the bus, or the apiserver itself."""
     if call.who is not None:
         return call.who
-    return Who(call.request.src) if call.request is not None else NOBODY
+    return user_of_host(call.request.src) if call.request is not None else NOBODY

@@ -42,8 +42,13 @@ class Chain:
         off = tuple(disabled)
         used = [plugin for plugin in plugins if plugin.name not in off]
         self.sources = sources
+        self._used = used
         self._mutators = _table(used, "mutate")
         self._validators = _table(used, "validate")
+
+    def joined(self, plugins: Iterable[Plugin]) -> Chain:
+        """The same with more plugins behind those it has."""
+        return Chain(self.sources, (*self._used, *plugins))
 
     def concerns(self, kind: str, operation: str, subresource: str = "") -> bool:
         """Whether any plugin looks at such requests at all: two look-ups."""
