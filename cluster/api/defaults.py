@@ -16,6 +16,7 @@ from cluster.api import (
     schema_autoscaling,
     schema_batch,
     schema_core,
+    schema_limits,
     schema_pod,
     schema_podparts,
     schema_policy,
@@ -37,6 +38,7 @@ SCHEMAS = (
     schema_policy,
     schema_rbac,
     schema_admission,
+    schema_limits,
     schema_storage,
     defaults_workloads,
 )

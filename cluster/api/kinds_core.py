@@ -5,7 +5,16 @@ Must not hold rules: an entry points at them.
 
 from __future__ import annotations
 
-from cluster.api import formats, tables_core, tables_pods, validate_core, validate_network, validate_pod
+from cluster.api import (
+    formats,
+    tables_core,
+    tables_limits,
+    tables_pods,
+    validate_core,
+    validate_limits,
+    validate_network,
+    validate_pod,
+)
 from cluster.api.kind import Kind
 
 _EVENT_FIELDS = (
@@ -42,5 +51,9 @@ CORE = (
          printer=tables_core.SERVICE_ACCOUNT),
     Kind("Event", "", "v1", "events", "event", ("ev",), generation=False, fields=_EVENT_FIELDS,
          rule=validate_core.event, printer=tables_core.EVENT),
+    Kind("LimitRange", "", "v1", "limitranges", "limitrange", ("limits",), generation=False,
+         rule=validate_limits.limit_range, printer=tables_limits.LIMIT_RANGE),
+    Kind("ResourceQuota", "", "v1", "resourcequotas", "resourcequota", ("quota",), status=True, generation=False,
+         rule=validate_limits.quota, update_rule=validate_limits.quota_update, printer=tables_limits.QUOTA),
     Kind("Lease", "coordination.k8s.io", "v1", "leases", "lease", generation=False, printer=tables_core.LEASE),
 )  # fmt: skip
