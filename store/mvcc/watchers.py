@@ -105,7 +105,7 @@ class Watchers:
     def add(self, watcher: Watcher) -> None:
         """Its first batch comes from the next `collect`."""
         self._unsynced[watcher.id] = watcher
-        self._later = 0
+        self._later = 0.0
 
     def remove(self, id: int) -> None:
         """Unknown ids are fine."""
@@ -124,7 +124,7 @@ class Watchers:
         self._exact.clear()
         self._prefixes.clear()
         self._ranges.clear()
-        self._later = 0
+        self._later = 0.0
 
     # ── what is owed ─────────────────────────────────────────────────────────────────────────────────────────
 

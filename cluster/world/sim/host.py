@@ -18,7 +18,8 @@ from cluster.world.host import Address, Envelope, Host, Receiver
 from cluster.world.journal import DELIVER, DROP, SEND, Digest, Record
 from cluster.world.ruleset import RuleSet
 from cluster.world.sim.disk import Platter, SimDisk
-from cluster.world.sim.loop import Owner, SimLoop
+from cluster.world.sim.loop import SimLoop
+from cluster.world.sim.owner import Owner
 from cluster.world.sim.schedule import Schedule
 
 EPOCH = 1767225600.0

@@ -12,38 +12,24 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
 from math import inf, nextafter
 from typing import Any
+
+from cluster.world.sim.owner import OWNER, Owner
+from cluster.world.sim.task import SimTask
 
 LIVELOCK = 2_000_000
 """Callbacks at one instant after which the run is stopped: something never lets time pass."""
 
 
-class Deadlock(RuntimeError):
+class Deadlock(Exception):
     """Nothing is ready and no timer is set, but the scenario has not ended."""
 
 
-class Livelock(RuntimeError):
+class Livelock(Exception):
     """Callbacks go on and on at one instant."""
-
-
-class Owner:
-    """Whose turn it is. `parked` is a list while the owner is paused, else None. Its clock shows `offset` and `rate`
-    times true time."""
-
-    __slots__ = ("dead", "name", "offset", "parked", "rate")
-
-    def __init__(self, name: str, rate: float = 1.0) -> None:
-        self.name = name
-        self.rate = rate
-        self.offset = 0.0
-        self.dead = False
-        self.parked: list[SimHandle] | None = None
-
-
-OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
 
 
 class SimHandle:
@@ -91,26 +77,6 @@ def set_rate(loop: SimLoop, owner: Owner, rate: float) -> None:
             handle._when = when
             loop._heap[at] = (when, tie, handle)
     heapify(loop._heap)
-
-
-class SimTask(asyncio.Task[Any]):
-    """Hashes by a per-loop serial: asyncio keeps tasks in sets, and sets ordered by address are not repeatable."""
-
-    serial: int
-    owner: Owner | None
-
-    def __new__(cls, coro: Any, *, loop: SimLoop, name: str | None, context: Context | None) -> SimTask:
-        task = super().__new__(cls)
-        loop.serial += 1
-        task.serial = loop.serial
-        task.owner = OWNER.get() if context is None else context.get(OWNER)
-        return task
-
-    def __hash__(self) -> int:
-        return self.serial
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
 
 class SimLoop(asyncio.AbstractEventLoop):

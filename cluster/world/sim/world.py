@@ -27,8 +27,10 @@ from cluster.world.ruleset import Count
 from cluster.world.scenario import Spec, Standing, resolve
 from cluster.world.sim.disk import Platter
 from cluster.world.sim.host import Boot, Machine, Place, Switchboard, make_host
-from cluster.world.sim.loop import OWNER, SimLoop, SimTask, set_rate
+from cluster.world.sim.loop import SimLoop, set_rate
+from cluster.world.sim.owner import OWNER
 from cluster.world.sim.schedule import of_text
+from cluster.world.sim.task import SimTask
 
 T = TypeVar("T")
 
