@@ -24,6 +24,7 @@ from cluster.apiserver.eviction import Evictions
 from cluster.apiserver.faults import harmed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.hub import Hub
+from cluster.apiserver.measures import Measures
 from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import Call, serve
 from cluster.apiserver.storage import Storage
@@ -115,6 +116,7 @@ class Apiserver:
         self.hub = Hub()
         self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2, trace=config.trace)
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
+        self.measures = Measures(self.rpc, self.cache)
         settings = (max(1, round(timing.default_toleration)), config.disable_admission)
         self.admission = Admission(host, storage, self.cache, settings, caller)
         self._open = asyncio.Event()
@@ -154,6 +156,7 @@ class Apiserver:
     # ── serving ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _register(self) -> None:
+        self.measures.register()
         self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
         for verb, of_all in (("list", self.all_kinds.list), ("purge", self.all_kinds.purge)):
             self.rpc.serve(f"object.{verb}", partial(self._serve, ANY, _of_any(of_all)))

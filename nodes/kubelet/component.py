@@ -20,6 +20,7 @@ from nodes.kubelet.pods import Pods
 from nodes.kubelet.runtime import Container, Runtime, RuntimeFailure
 from nodes.kubelet.serving import Serving
 from nodes.kubelet.stages import parse_stages
+from nodes.kubelet.usage import Usage
 from nodes.runtime.process import ProcessRuntime
 from nodes.runtime.simulated import SimulatedRuntime
 
@@ -41,6 +42,7 @@ async def run(host: Host, config: Config) -> None:
         agent = NodeAgent(kit, f"{host.name}-{host.boot}")
         Serving(kit, pods).register(rpc)
         Forwarding(kit, pods).register(rpc)
+        Usage(kit, pods).register(rpc)
         informers = InformerSet(client, config.timing)
         node = informers.add("Node", fields=f"metadata.name={config.node}")
         node.on_change(lambda old, new: agent.observe(new))

@@ -124,6 +124,22 @@ class LogQuery:
     since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """`cpu`: seconds of CPU time since it was started. `memory`: bytes, resident."""
+
+    cpu: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """All that runs here, and the node's agent itself."""
+
+    containers: Mapping[ContainerKey, Used]
+    agent: Used
+
+
 class RuntimeFailure(Exception):
     """The runtime could not. `reason` is Kubernetes' word for a waiting container (ErrImagePull,
     CreateContainerConfigError, CreateContainerError, RunContainerError), or NotFound, NotRunning, DeadlineExceeded."""
@@ -211,6 +227,9 @@ class Runtime(Protocol):
 
     def logs(self, key: ContainerKey, query: LogQuery) -> AsyncIterator[bytes]:
         """Chunks of the log, oldest first; with `timestamps` whole lines. RuntimeFailure NotFound if there is none."""
+
+    async def usage(self) -> Usage:
+        """What every container that runs has used so far."""
 
     async def remove(self, key: ContainerKey) -> None:
         """Forget one ended container and its files. Missing is fine."""

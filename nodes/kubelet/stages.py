@@ -20,7 +20,8 @@ class Run:
     """One incarnation. `seconds`: it ends by itself after so long (None: never). `ready_after`: http and tcp probes
     succeed from then on; `healthy_for`: and fail again after so long (None: never). `stop_seconds`: how long it takes
     to end on SIGTERM (None: it does not); `stop_code`: its exit code then. `log`: lines that it writes when it starts;
-    `log_every`: one more line each so many seconds (0: none). `times`: so many incarnations in a row are like this."""
+    `log_every`: one more line each so many seconds (0: none). `times`: so many incarnations in a row are like this.
+    `cpu`: cores that it uses; `memory`: bytes."""
 
     seconds: float | None = None
     exit_code: int = 0
@@ -32,6 +33,8 @@ class Run:
     log_every: float = 0.0
     oom: bool = False
     times: int = 1
+    cpu: float = 0.001
+    memory: int = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,10 @@ from nodes.kubelet.runtime import (
     OnExit,
     Probed,
     RuntimeFailure,
+    Usage,
 )
 from nodes.kubelet.stages import short_name
+from nodes.runtime import accounting
 from nodes.runtime.folders import Folders
 from nodes.runtime.images import program
 from nodes.runtime.link import Link, Message
@@ -190,6 +192,16 @@ class ProcessRuntime:
 
         async for chunk in read_log(self._folders.log(key), query, live):
             yield chunk
+
+    async def usage(self) -> Usage:
+        answer = await self._link.ask({"op": "list", "machine": self._machine})
+        pids: dict[int, ContainerKey] = {}
+        for entry in answer["containers"]:
+            container = self._described(entry)
+            if container is not None and container.state == "running":
+                pids[int(entry["pid"])] = container.key
+        used = await asyncio.to_thread(accounting.used_by, pids)
+        return Usage({key: used[pid] for pid, key in pids.items()}, accounting.own())
 
     async def remove(self, key: ContainerKey) -> None:
         if key in self._containers:

@@ -24,6 +24,8 @@ from nodes.kubelet.runtime import (
     Probed,
     RuntimeFailure,
     Session,
+    Usage,
+    Used,
 )
 from nodes.kubelet.stages import (
     Answer,
@@ -41,6 +43,8 @@ from nodes.runtime.logtimes import stamped
 from nodes.runtime.said import Echo, Said
 
 FOLDER = "containers/"
+AGENT_CPU, AGENT_MEMORY = 0.01, 50_000_000
+"""Cores and bytes that a simulated node's agent uses."""
 LONGEST_ANSWER = 3600.0
 """Seconds that a command somebody talks to may take."""
 
@@ -194,6 +198,12 @@ class SimulatedRuntime:
             if len(lines) > told:
                 yield _shown(lines[told:], query)
             told = len(lines)
+
+    async def usage(self) -> Usage:
+        now = self._host.clock.now()
+        live = [record for record in self._records.values() if record.ended is None]
+        used = {r.key: Used(r.run.cpu * max(now - r.started_at, 0.0), r.run.memory) for r in live}
+        return Usage(used, Used(AGENT_CPU * self._host.clock.monotonic(), AGENT_MEMORY))
 
     async def remove(self, key: ContainerKey) -> None:
         record = self._records.pop(key, None)

@@ -10,14 +10,14 @@ from typing import Any
 
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver.rest.paths import UNKNOWN, Document
-from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS, ReviewKind
+from cluster.apiserver.rest.reviewkinds import METRIC_KINDS, REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
 
 Object = dict[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 Served = Kind | ReviewKind
-SERVED: tuple[Served, ...] = (*KINDS.values(), *REVIEW_KINDS)
+SERVED: tuple[Served, ...] = (*KINDS.values(), *REVIEW_KINDS, *METRIC_KINDS)
 PART_VERBS = ("get", "patch", "update")
 
 
@@ -44,7 +44,7 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
 
 
 def _verbs(kind: Served) -> list[str]:
-    return ["create"] if isinstance(kind, ReviewKind) else list(VERBS)
+    return list(kind.verbs if isinstance(kind, ReviewKind) else VERBS)
 
 
 def groups(kinds: Iterable[Served] = SERVED) -> dict[str, dict[str, list[Served]]]:

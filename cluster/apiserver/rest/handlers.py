@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.measures import Measures
 from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import SHARE, Call
 from cluster.apiserver.rest import (
@@ -32,7 +33,7 @@ from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel, Write
 from cluster.apiserver.rest.identity import ANONYMOUS, AUTHORIZERS, Authorizer, Who, attributes, authorize, impersonated
 from cluster.apiserver.rest.negotiation import JSON, Form
-from cluster.apiserver.rest.paths import UNKNOWN, Document, Question, Resource, parse
+from cluster.apiserver.rest.paths import UNKNOWN, Document, Measure, Question, Resource, parse
 from cluster.apiserver.rest.requests import Ask
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
@@ -91,6 +92,7 @@ class Server(Protocol):
     host: Host
     rpc: Rpc
     reads: Reads
+    measures: Measures
 
     def works_of(self, kind: Kind) -> Mapping[str, Callable[[Kind, Call], Awaitable[Any]]]: ...
 
@@ -115,6 +117,8 @@ class Handlers:
                 http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
             if isinstance(named, Question):
                 return self._review(named, http)
+            if isinstance(named, Measure):
+                return await self._measure(named, http)
             if isinstance(named, Document):
                 authorize(http.who, attributes(http.method, named, path=http.path), self._authorizers)
                 return self._document(named, http)
@@ -158,6 +162,19 @@ class Handlers:
         body = bodies.decode(http.body, http.headers.get("content-type", ""))
         found = reviews.answer(asked, body, http.who, self._authorizers)
         return Answer(201, answers.body_of(form, found), form.content_type)
+
+    async def _measure(self, asked: Measure, http: Http) -> Answer:
+        if http.method not in ("GET", "HEAD"):
+            raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
+        form = negotiation.form_of(http.headers.get("accept", ""))
+        authorize(http.who, attributes(http.method, asked), self._authorizers)
+        measures, kind = self._server.measures, asked.kind.kind.removesuffix("Metrics")
+        await self._server.opened()
+        if asked.name:
+            found = await measures.one(kind, asked.namespace, asked.name)
+        else:
+            found = await measures.all(kind, asked.namespace, http.query.get("labelSelector", ""))
+        return Answer(200, answers.body_of(form, found), form.content_type)
 
     def _health(self, name: str, verbose: bool) -> Answer:
         checks = {"ping": True} if name == "livez" else {"ping": True, "store": self._server.is_open()}

@@ -24,7 +24,7 @@ from cluster.apiserver.auth.rules import (
     Who,
 )
 from cluster.apiserver.auth.rules import account as account_user
-from cluster.apiserver.rest.paths import Document, Named, Question, Resource
+from cluster.apiserver.rest.paths import Document, Measure, Named, Question, Resource
 from cluster.apiserver.rest.reviewkinds import AUTHENTICATION, AUTHORIZATION, SELF
 from cluster.errors import StatusError
 
@@ -87,6 +87,9 @@ def attributes(
     if isinstance(named, Question):
         verb = {"POST": "create", "GET": "get"}.get(method, method.lower())
         return Attributes(verb, named.kind.group, named.kind.plural, namespace=named.namespace)
+    if isinstance(named, Measure):
+        about = (named.kind.group, named.kind.plural, "", named.namespace, named.name)
+        return Attributes("get" if named.name else "list", *about)
     namespace, name, node = named.namespace, named.name, ""
     if not name and (fields := (query or {}).get("fieldSelector", "")):
         selector = parse_field_selector(fields)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cluster.api.kinds import KINDS, Kind
-from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS, ReviewKind
+from cluster.apiserver.rest.reviewkinds import METRIC_KINDS, REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
 
 UNKNOWN = "the server could not find the requested resource"
@@ -52,7 +52,16 @@ class Question:
     namespace: str = ""
 
 
-Named = Resource | Document | Question
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Metrics of all or of one (`name`)."""
+
+    kind: ReviewKind
+    namespace: str = ""
+    name: str = ""
+
+
+Named = Resource | Document | Question | Measure
 
 
 def plurals(kinds: Mapping[str, Kind] = KINDS) -> dict[tuple[str, str, str], Kind]:
@@ -62,6 +71,9 @@ def plurals(kinds: Mapping[str, Kind] = KINDS) -> dict[tuple[str, str, str], Kin
 
 _PLURALS = plurals()
 _REVIEWS = {(kind.group, kind.version, kind.plural): kind for kind in REVIEW_KINDS}
+
+
+_METRICS = {(kind.group, kind.version, kind.plural): kind for kind in METRIC_KINDS}
 
 
 def parse(path: str, table: Mapping[tuple[str, str, str], Kind] = _PLURALS) -> Named:
@@ -100,6 +112,10 @@ def _in_group(group: str, version: str, words: list[str], table: Mapping[tuple[s
     review = _REVIEWS.get((group, version, words[0]))
     if review is not None and len(words) == 1 and bool(namespace) == review.namespaced:
         return Question(review, namespace)
+    measured = _METRICS.get((group, version, words[0]))
+    if measured is not None and len(words) <= 2 and (bool(namespace) is measured.namespaced or len(words) == 1):
+        if not namespace or measured.namespaced:
+            return Measure(measured, namespace, "".join(words[1:]))
     kind = table.get((group, version, words[0]))
     if kind is None or bool(namespace) > kind.namespaced:
         raise StatusError("NotFound", UNKNOWN)
