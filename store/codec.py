@@ -137,7 +137,12 @@ _RAFT: tuple[tuple[type[Message], str, _Encode, Callable[[str, str, Any], Messag
         _plain(SnapshotReply, term=int, index=int, offset=int, done=bool, src_id=int),
     ),
     (TimeoutNow, "raft.timeout-now", lambda m: (m.term,), _plain(TimeoutNow, term=int)),
-    (Refused, "raft.refused", lambda m: (m.term, m.index, m.seat), _plain(Refused, term=int, index=int, seat=int)),
+    (
+        Refused,
+        "raft.refused",
+        lambda m: (m.term, m.index, m.seat, m.lost),
+        _plain(Refused, term=int, index=int, seat=int, lost=int),
+    ),
 )
 _ENCODERS = {cls: (kind, encode) for cls, kind, encode, _ in _RAFT}
 _DECODERS = {kind: decode for _, kind, _, decode in _RAFT}

@@ -27,6 +27,7 @@ from store.machine import Machine
 from store.raft.config import Config as RaftConfig
 from store.raft.messages import Entry, InstallSnapshot, Message, SnapshotMeta
 from store.raft.node import Node, NotLeaderError, Ready, Role, Stored
+from store.refusal import LostLogError, refused
 from store.service import Service
 from store.snapshot import SnapshotError
 from store.storage import Recovered, Storage
@@ -38,7 +39,8 @@ __all__ = ["Config", "Member", "run"]
 
 
 async def run(host: Host, config: Config) -> None:
-    """Runs until its disk fails, or what is on it cannot be trusted; then raises OSError, WalError or SnapshotError."""
+    """Runs until its disk fails, or what is on it cannot be trusted; then raises OSError, WalError, SnapshotError
+    or LostLogError."""
     try:
         storage, recovered = await Storage.open(host.disk, config.wal_segment_bytes)
         member = Member(host, config, storage, recovered)
@@ -54,6 +56,9 @@ async def run(host: Host, config: Config) -> None:
         await member.work()
     except OSError as error:
         host.note("disk-failed", {"error": str(error)})
+        raise
+    except LostLogError as error:
+        host.note("refused", {"error": str(error)})
         raise
 
 
@@ -258,7 +263,7 @@ class Member:
             self.host.note("role", {"term": change.term, "role": str(change.role), "leader": change.leader})
             self.upkeep.role_changed(self._now())
         if ready.refused is not None:
-            self.host.note("refused", {"by": ready.refused.src, "error": _refusal(self.host.name, ready.refused.seat)})
+            refused(self.host, ready.refused)
         for meta, offset, data in ready.chunks:
             self._storage.receive(meta, offset, data)
         if ready.early:
@@ -385,13 +390,4 @@ def _raft_config(name: str, config: Config) -> RaftConfig:
         retain_bytes=config.retain_bytes,
         lease_clock_error=config.lease_clock_error,
         commit_delay_seconds=config.commit_delay,
-    )
-
-
-def _refusal(name: str, seat: int) -> str:
-    if not seat:
-        return f"{name} was removed from the cluster; add it again, with an empty disk, to have it back"
-    return (
-        f"{name} has come back with another disk than the one that is a member under this name, and what it had "
-        f"promised is lost, so it may not vote; `store member remove {name}`, then `store member add {name}`"
     )

@@ -153,7 +153,12 @@ def on_timeout_now(state: State, message: TimeoutNow) -> None:
 
 def on_refused(state: State, message: Refused) -> None:
     """We have no place in the configuration that is committed at that index: stop campaigning, unless our own log
-    knows of a later one. What was committed stays true, so the terms do not matter."""
+    knows of a later one. What was committed stays true, so the terms do not matter. What we have lost was of this
+    term."""
+    if message.lost:
+        if message.term == state.term and message.seat == state.disk_id:
+            state.refused = message
+        return
     if state.role is Role.LEADER or message.index <= state.refused_at:
         return
     if state.seated and state.configurations.index >= message.index:

@@ -30,6 +30,7 @@ from math import inf
 from cluster.errors import InvariantViolation
 from store.raft import confchange
 from store.raft.confchange import ChangeRefusedError
+from store.raft.hearing import accusation, has_lost, hear, silence
 from store.raft.messages import (
     CONFIGURATION,
     AppendReply,
@@ -173,13 +174,6 @@ def lost_quorum(state: State) -> bool:
     return silence(state) >= state.patience.longest
 
 
-def silence(state: State) -> float:
-    """Seconds since a majority was heard last."""
-    heard = {name: follower.heard for name, follower in state.followers.items()}
-    heard[state.id] = state.now
-    return state.now - agreed(state.configuration, heard, -inf)
-
-
 def heartbeat_at(state: State) -> float:
     """Who is due already is not counted: it is sent something as soon as `sends` is asked."""
     first = inf
@@ -201,14 +195,6 @@ def deadline(state: State) -> float:
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _hear(state: State, follower: Progress) -> None:
-    """One follower's silence says nothing: it may have been down. A majority's was a delay."""
-    now = state.now
-    if now - follower.heard > state.patience.notable:
-        state.patience.saw(silence(state), now)
-    follower.heard = now
-
-
 def on_append_reply(state: State, message: AppendReply) -> None:
     follower = state.followers.get(message.src)
     if follower is None:
@@ -217,7 +203,10 @@ def on_append_reply(state: State, message: AppendReply) -> None:
         follower = recognise(state, follower, message.src_id)
         if follower is None:
             return
-    _hear(state, follower)
+    if follower.lost or has_lost(state, follower, message):
+        state.early.append(accusation(state, follower))
+        return
+    hear(state, follower)
     if message.round > follower.round:
         follower.round = message.round
         confirm_reads(state)
@@ -234,6 +223,7 @@ def on_append_reply(state: State, message: AppendReply) -> None:
     if follower.pace is SNAPSHOT and follower.match >= log.first - 1:
         follower.replicate()
     if news:
+        follower.matched_in = state.reads.round
         _caught_up(state, follower)
 
 
@@ -254,7 +244,7 @@ def on_snapshot_reply(state: State, message: SnapshotReply) -> None:
     follower = state.followers.get(message.src)
     if follower is None or message.src_id != follower.seat:
         return
-    _hear(state, follower)
+    hear(state, follower)
     if follower.pace is not SNAPSHOT or message.index != follower.snapshot_index:
         return
     if message.done:

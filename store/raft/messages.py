@@ -202,13 +202,16 @@ class TimeoutNow:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The committed configuration at `index` has no place for `dst`: it was removed (`seat` 0), or another disk than
-    the one it has now is a member under its name (`seat`: that disk's id). It holds whatever the terms are."""
+    the one it has now is a member under its name (`seat`: that disk's id). It holds whatever the terms are.
+
+    `lost` not 0: it is that disk, but in this very term it had acknowledged all up to that index and has it no more."""
 
     src: str
     dst: str
     term: int
     index: int
     seat: int
+    lost: int = 0
 
 
 Message: TypeAlias = (

@@ -137,7 +137,8 @@ class Ready:
     above it, for they belong to another history. If it is damaged, call `snapshot_failed` before `durable`."""
     refused: Refused | None
     """The cluster has no place for this member. `seat` 0: it was removed; it may be deleted. Else: another disk is
-    known under its name; remove the member and add it again, or give the old disk back."""
+    known under its name; remove the member and add it again, or give the old disk back. `lost` not 0: this disk has
+    lost what it had acknowledged, and what it had voted maybe too; the member must stop, and be replaced."""
 
 
 @dataclass(frozen=True, slots=True)

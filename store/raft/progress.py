@@ -38,6 +38,10 @@ class Progress:
     """The id of the disk whose answers count. Of a learner: of the one that answered last; 0: none yet."""
     voter: bool = True
     match: int = 0
+    matched_in: int = 0
+    """The newest read round when `match` was acknowledged."""
+    lost: int = 0
+    """It had acknowledged all up to there, and has lost it: nothing that it says counts any more. 0: nothing."""
     pace: Pace = PROBE
     paused: bool = False
     """Probing, and the one Append is under way."""
@@ -120,6 +124,9 @@ class Progress:
         self.commit_sent = 0
         self.inflight.clear()
         self.inflight_bytes = 0
+
+    def lose(self) -> None:
+        self.lost, self.match = self.match, 0
 
     # ── a snapshot ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ from cluster.errors import StatusError
 from cluster.world.faults import DiskFault
 from cluster.world.sim import SimWorld
 from store.client import StoreClient
+from store.refusal import LostLogError
 from store.snapshot import SnapshotError
 from store.wal import WalError
 from tests.store.workload import agree, leader, seat, start
@@ -55,11 +56,11 @@ def test_a_disk_that_fails_stops_its_member_and_the_others_go_on(way: str, who: 
         assert len(world.notes("disk-failed")) == 1
 
 
-def test_a_member_whose_disk_lied_loses_at_most_its_own_copy(seed: int) -> None:
-    """One disk of three may forget: what a majority holds is not lost, though a second such disk could lose it, and
-    this member lags as long as a leader believes what it once acknowledged."""
+def test_a_member_whose_disk_lied_loses_at_most_its_own_copy_and_stops_when_it_is_found_out(seed: int) -> None:
+    """One disk of three may forget: what a majority holds is not lost, though a second such disk could lose it. The
+    leader that it had answered knows, and the member stops, as often as it is started, until it is replaced."""
 
-    async def scenario(world: SimWorld) -> None:
+    async def scenario(world: SimWorld) -> str:
         names = await start(world)
         store = await seat(world, "seat", timeout=3.0)
         await store.put(b"k", b"old")
@@ -68,15 +69,23 @@ def test_a_member_whose_disk_lied_loses_at_most_its_own_copy(seed: int) -> None:
         await world.fault(DiskFault(src=(liar,), way="lie"))
         for n in range(10):
             await store.put(b"k", b"%d" % n)
-        await world.crash(liar)
+        await world.crash(liar, lose_unsynced=True)
         await world.heal()
-        await world.restart(liar)
+        for _ in range(2):
+            await world.restart(liar)
+            await asyncio.sleep(1)
+            assert not world.running(liar)
         assert await value_of(store, b"k") == b"9"
         await store.put(b"k", b"10")
         assert await value_of(store, b"k") == b"10"
+        assert (await store.status(head)).role == "leader"
+        return liar
 
-    with SimWorld(seed) as world:
-        world.run(scenario(world))
+    with SimWorld(seed, tolerate_exits=True) as world:
+        liar = world.run(scenario(world))
+        error = world.exits[liar]
+        assert isinstance(error, LostLogError)
+        assert f"`store member remove {liar}`" in str(error)
 
 
 def test_a_bit_that_flips_on_its_way_to_the_disk_is_found_at_the_next_start(seed: int) -> None:

@@ -16,7 +16,7 @@ from store.raft.messages import (
     SnapshotReply,
     VoteReply,
 )
-from store.raft.node import ChangeRefusedError, Role, Stored
+from store.raft.node import ChangeRefusedError, Node, Role, Stored
 from tests.store.raft.network import Network, commands, names
 from tests.store.raft.test_paper import IDS, THREE, lead, log, member, turn
 from tests.store.raft.test_paper_later import learned
@@ -195,3 +195,77 @@ def test_a_voter_that_becomes_a_learner_and_a_voter_again_keeps_its_disk() -> No
     network.run(0.3)
     assert leader.status().configuration.seat("c") == seat
     assert names(leader.status().configuration) == Configuration(THREE)
+
+
+# ── the right disk, which has lost what it had acknowledged ──────────────────────────────────────────────────
+
+
+def liar(network: Network, kept: int = 1) -> None:
+    """b has acknowledged all, and comes back with the first `kept` entries."""
+    network.crash("b")
+    del network.members["b"].disk.entries[kept:]
+    network.boot("b")
+
+
+@pytest.mark.parametrize("error", [0.0, 0.05])
+def test_a_member_that_has_lost_what_it_acknowledged_is_told_so_and_counts_no_more(error: float) -> None:
+    network = Network(THREE, lease_clock_error=error)
+    leader = network.elect("a")
+    for _ in range(3):
+        network.propose(b"x")
+    network.run(0.3)
+    match = leader.status().followers[0].match
+    liar(network)
+    network.run(0.5)
+    assert network.members["b"].refused[0] == Refused("a", "b", 1, 1, network["b"]._state.disk_id, match)
+    assert leader.status().followers[0].match == 0
+    network.partition(["a", "b"], ["c"])
+    index = network.propose(b"y")
+    network.run(0.5)
+    assert leader.status().commit < index, "b is no majority with a"
+    network.run(1.0)
+    assert leader.status().role is Role.FOLLOWER, "and no sign of life"
+
+
+def acknowledged() -> Node:
+    """A leader since 10.0 of whose entries 1 and 2 b has acknowledged, then c both in a later round."""
+    node = member(lease_clock_error=0.25)
+    lead(node)
+    turn(node)
+    node.step(AppendReply("b", "a", 1, 1, round=2, src_id=2), 10.0)
+    node.propose([b"x"], 10.0)
+    turn(node)
+    node.step(AppendReply("b", "a", 1, 2, round=2, src_id=2), 10.0)
+    return node
+
+
+def test_a_rejection_that_may_have_been_sent_before_the_acknowledgement_accuses_nobody() -> None:
+    node = acknowledged()
+    assert node.status().followers[0].match == 2
+    node.step(AppendReply("b", "a", 1, 2, True, 0, 0, 2, 2), 10.01)
+    assert not any(isinstance(message, Refused) for message in turn(node))
+    assert node.status().followers[0].match == 2
+
+
+def test_one_of_a_round_that_began_after_the_acknowledgement_does() -> None:
+    node = acknowledged()
+    node.step(AppendReply("b", "a", 1, 2, True, 0, 0, 2, 2), 10.01)
+    node.tick(10.1)
+    beat = next(message for message in turn(node) if isinstance(message, Append) and message.dst == "b")
+    assert beat.round > 2
+    node.step(AppendReply("b", "a", 1, 2, True, 0, 0, beat.round, 2), 10.2)
+    assert Refused("a", "b", 1, 1, 2, 2) in turn(node)
+    node.step(AppendReply("b", "a", 1, 2, round=beat.round, src_id=2), 10.3)
+    assert Refused("a", "b", 1, 1, 2, 2) in turn(node), "whatever it says"
+
+
+def test_only_the_disk_that_is_meant_and_only_in_that_term_believes_it() -> None:
+    node = member(Stored(HardState(1), entries=log(1)))
+    for refusal in (Refused("b", "a", 2, 1, 1, 9), Refused("b", "a", 0, 1, 1, 9), Refused("b", "a", 1, 1, 7, 9)):
+        node.step(refusal, 0.0)
+        ready = node.ready()
+        assert ready is None
+    node.step(Refused("b", "a", 1, 1, 1, 9), 0.0)
+    ready = node.ready()
+    assert ready is not None
+    assert ready.refused == Refused("b", "a", 1, 1, 1, 9)
