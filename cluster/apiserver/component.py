@@ -11,14 +11,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.api.kinds import KINDS, Kind
-from cluster.api.meta import parse_time
+from cluster.api.meta import new_uid, parse_time
 from cluster.apiserver.admitting import Admission, Caller, unreachable
 from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.auth.access import Access
 from cluster.apiserver.bootstrap import bootstrap
 from cluster.apiserver.eviction import Evictions
 from cluster.apiserver.faults import harmed
@@ -35,6 +36,10 @@ from cluster.errors import StatusError, UsageError
 from cluster.rpc import Request, Rpc, Sender
 from cluster.world.host import Address, Host
 from store.engines import engine
+
+if TYPE_CHECKING:
+    from cluster.apiserver.auth.gate import Gate
+    from cluster.apiserver.auth.roles import Roles
 
 Work = Callable[[Kind, Call], Awaitable[Any]]
 ANY = Kind("Object", "", "", "objects", "object")
@@ -73,6 +78,8 @@ class Config:
     """Seconds after which an Event that nothing was added to is deleted."""
     https: Https | None = None
     """The second door; None: there is only the bus."""
+    access: Access | None = None
+    """Who may come in; None: whoever has a certificate, and roles count for nothing."""
     disable_admission: tuple[str, ...] = ("ServiceAccount",)
     """Names of admission plugins that are off (Kubernetes: --disable-admission-plugins)."""
     trace: bool = False
@@ -119,11 +126,26 @@ class Apiserver:
         self.measures = Measures(self.rpc, self.cache)
         settings = (max(1, round(timing.default_toleration)), config.disable_admission)
         self.admission = Admission(host, storage, self.cache, settings, caller)
+        self.gate, self.roles = self._authorization(storage)
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
+        self._settled = asyncio.Event()
+        """Set once the default roles are there too: before, nobody is turned away for want of one."""
         self.verbs = Verbs(host, storage, self.cache, self.feed, self.admission, (self.ranges, config.trace))
         self.evictions = Evictions(host, self.cache, self.feed, self.verbs)
         self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, KINDS.get)
+
+    def _authorization(self, storage: Storage) -> tuple[Gate | None, Roles | None]:
+        if self.config.access is None:
+            return None, None
+        from cluster.apiserver.auth.gate import Gate  # signs and verifies: not loaded where nobody does
+        from cluster.apiserver.auth.plugins import plugins
+        from cluster.apiserver.auth.roles import Roles
+
+        host = self.host
+        gate = Gate(self.config.access, self.cache, self.feed.fresh, host.clock.now, lambda: new_uid(host.rng))
+        self.admission.join(plugins(gate, self.config.disable_admission))
+        return gate, Roles(host, storage, self.cache, self.feed, self.config.timing.request_timeout)
 
     async def run(self) -> None:
         self._register()
@@ -140,6 +162,14 @@ class Apiserver:
         await self.feed.ready()
         await bootstrap(self.verbs, self.cache, self.ranges, self.config.timing.request_timeout)
         self._open.set()
+        if self.roles is not None:
+            await self.roles.run()
+        self._settled.set()
+
+    def checks(self) -> dict[str, bool]:
+        """What readiness asks, by name."""
+        checks = {"store": self.is_open()}
+        return checks if self.roles is None else {**checks, "poststarthook/rbac/bootstrap-roles": self.roles.ready}
 
     async def _door(self, place: Https) -> None:
         from cluster.apiserver.rest.door import Door  # real by nature: not where there are no sockets
@@ -152,6 +182,12 @@ class Apiserver:
 
     def is_open(self) -> bool:
         return self._open.is_set()
+
+    async def settled(self) -> None:
+        await self._settled.wait()
+
+    def is_settled(self) -> bool:
+        return self._settled.is_set()
 
     # ── serving ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,6 +228,8 @@ class Apiserver:
                 works["renew"] = verbs.update
             case "Namespace":
                 works["update-finalize"] = verbs.finalize
+            case "ServiceAccount" if self.gate is not None:
+                works["token"] = self.gate.request
             case "Pod":
                 works |= {"bind": verbs.bind, "evict": self.evictions.evict}
         return works

@@ -191,6 +191,11 @@ class WatchCache:
         """All of a kind, in no order that means anything."""
         return self._shelf(kind).objects.values()
 
+    def version(self, kind: str) -> int:
+        """Another one after every change of the kind: what was made of its objects then is still right if it is not."""
+        shelf = self._shelf(kind)
+        return shelf.window[-1].revision if shelf.window else shelf.floor
+
     def list(self, kind: str, selection: Selection) -> Sequence[Stored]:
         """All that match now, sorted by key."""
         shelf = self._shelf(kind)

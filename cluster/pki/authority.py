@@ -107,10 +107,10 @@ def facts(pem: bytes, place: str = "certificate") -> Facts:
     except x509.ExtensionNotFound:
         is_authority = False
     times = (cert.not_valid_before_utc, cert.not_valid_after_utc)
-    return Facts(_subject(cert.subject), _subject(cert.issuer).name, *times, hosts, is_authority)
+    return Facts(subject_of(cert.subject), subject_of(cert.issuer).name, *times, hosts, is_authority)
 
 
-def _subject(name: x509.Name) -> Subject:
+def subject_of(name: x509.Name) -> Subject:
     common = [str(part.value) for part in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
     groups = [str(part.value) for part in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     return Subject(common[0] if common else "", tuple(groups))

@@ -11,7 +11,7 @@ from typing import Any
 
 from cluster.api.kinds import Kind
 from cluster.apiserver import refusals
-from cluster.apiserver.rest.identity import Who
+from cluster.apiserver.auth.rules import Who
 from cluster.errors import StatusError
 
 Object = dict[str, Any]

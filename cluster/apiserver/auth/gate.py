@@ -6,38 +6,29 @@ HTTP. Source: Kubernetes, "Controlling Access to the Kubernetes API": client cer
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.api.kinds import Kind
 from cluster.apiserver.auth import authentication, tokenrequest, tokens
+from cluster.apiserver.auth.access import Access
 from cluster.apiserver.auth.nodes import NodeAuthorizer
 from cluster.apiserver.auth.rbac import Rbac
-from cluster.apiserver.auth.rules import ANONYMOUS, SUPERUSERS, Attributes, Authorizer, Rule, Who
+from cluster.apiserver.auth.rules import ANONYMOUS, SUPERUSERS, Attributes, Authorizer, Grant, Rule, Who
 from cluster.apiserver.auth.tokens import Rejected
+from cluster.apiserver.refusals import bad_request, not_ready
+from cluster.apiserver.request import Call
 from cluster.apiserver.watchcache import WatchCache
 from cluster.errors import StatusError, UsageError
 from cluster.pki.keyring import Keyring, NotOurs
 
 Object = dict[str, Any]
+ALWAYS = Grant("", (Rule(("get",), paths=("/healthz", "/livez", "/readyz")),))
+"""Kubernetes: --authorization-always-allow-paths."""
 REMEMBERED = 4096
 """Tokens whose signatures were verified."""
-ISSUER = "https://kubernetes.default.svc.cluster.local"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may come in, and how they show who they are. Files are PEM, but for `token_file` (token,user,uid,groups).
-
-    With it an apiserver authorizes by Node and RBAC, and has the default roles."""
-
-    signing_key: str
-    """Of ServiceAccounts' tokens."""
-    issuer: str = ISSUER
-    token_file: str = ""
-    anonymous: bool = True
-    """Whether somebody without credentials is system:anonymous, or nobody (Kubernetes: --anonymous-auth)."""
 
 
 class Gate:
@@ -47,17 +38,20 @@ class Gate:
         cache: WatchCache,
         fresh: Callable[[float], Awaitable[None]],
         now: Callable[[], float],
+        serial: Callable[[], str],
     ) -> None:
-        """`fresh(seconds)`: until the cache is as new as the store. UsageError for a file that cannot be read."""
+        """`fresh(seconds)`: until the cache is as new as the store. `serial()`: a name that no other token has.
+        UsageError for a file that cannot be read."""
         self.access = access
         self.keys = Keyring.read(access.signing_key)
         self._cache = cache
         self._fresh = fresh
         self._now = now
+        self._serial = serial
         self._static = _static(access.token_file)
         self._verified: dict[str, Object] = {}
         self.rbac = Rbac(cache)
-        self.authorizers: tuple[Authorizer, ...] = (SUPERUSERS, NodeAuthorizer(cache), self.rbac)
+        self.authorizers: tuple[Authorizer, ...] = (SUPERUSERS, ALWAYS, NodeAuthorizer(cache), self.rbac)
 
     def may(self, who: Who, asked: Attributes) -> bool:
         return any(authorizer.allows(who, asked) for authorizer in self.authorizers)
@@ -90,7 +84,11 @@ class Gate:
         except Rejected as error:
             if not error.newer:
                 raise
-        await self._fresh(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._fresh(timeout)
+        except TimeoutError:
+            raise not_ready() from None
         return self._user_of(token, audiences)
 
     def _user_of(self, token: str, audiences: Sequence[str]) -> Who:
@@ -119,13 +117,34 @@ class Gate:
 
     # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def issue(self, namespace: str, name: str, request: Object, serial: str) -> Object:
-        """The TokenRequest with its token. NotFound, Invalid, Conflict."""
+    def means(self, token: str, audience: str) -> bool:
+        """Whether a token that is good is meant for this audience too."""
+        try:
+            self._user_of(token, (audience,))
+        except Rejected:
+            return False
+        return True
+
+    async def request(self, kind: Kind, call: Call) -> Object:
+        """What an account's `token` subresource answers: the TokenRequest with its token. NotFound, Invalid, Conflict,
+        BadRequest."""
+        body = call.args.any("object")
+        if type(body) is not dict:
+            raise bad_request("the body of the request is a TokenRequest")
+        place = (call.args.namespace(kind), call.args.name())
+        try:
+            return self._issued(*place, body)
+        except StatusError as error:
+            if error.reason != "NotFound":
+                raise
+        await self._fresh(call.left())
+        return self._issued(*place, body)
+
+    def _issued(self, namespace: str, name: str, request: Object) -> Object:
         sa = self.find("ServiceAccount", f"{namespace}/{name}")
         asked = tokenrequest.read(request, sa, (namespace, name), self.find)
-        terms = tokens.Terms(
-            self.access.issuer, asked.audiences or (self.access.issuer,), asked.seconds, serial, asked.bound, asked.node
-        )
+        issuer, audiences = self.access.issuer, asked.audiences or (self.access.issuer,)
+        terms = tokens.Terms(issuer, audiences, asked.seconds, self._serial(), asked.bound, asked.node)
         assert sa is not None  # else it was refused
         claims = tokens.claims_of(sa, terms, self._now())
         return tokenrequest.answered(request, terms.audiences, claims, self.keys.sign(claims))

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.auth.authentication import without_bearer
+from cluster.apiserver.auth.gate import Gate
 from cluster.apiserver.measures import Measures
 from cluster.apiserver.reads import Reader, Reads
 from cluster.apiserver.request import SHARE, Call
@@ -28,10 +30,21 @@ from cluster.apiserver.rest import (
     requests,
     reviews,
     statuses,
+    tokenreviews,
 )
 from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel, Write
-from cluster.apiserver.rest.identity import ANONYMOUS, AUTHORIZERS, Authorizer, Who, attributes, authorize, impersonated
+from cluster.apiserver.rest.identity import (
+    ANONYMOUS,
+    AUTHORIZERS,
+    Attributes,
+    Authorizer,
+    Who,
+    attributes,
+    authorize,
+    impersonated,
+    impersonates,
+)
 from cluster.apiserver.rest.negotiation import JSON, Form
 from cluster.apiserver.rest.paths import UNKNOWN, Document, Measure, Question, Resource, parse
 from cluster.apiserver.rest.requests import Ask
@@ -101,30 +114,55 @@ class Server(Protocol):
 
     def is_open(self) -> bool: ...
 
+    async def settled(self) -> None:
+        """Wait until it knows the roles."""
+
+    def is_settled(self) -> bool: ...
+
+    gate: Gate | None
+    """None: authorization is by client certificate only, and knows no roles."""
+
+    def checks(self) -> Mapping[str, bool]:
+        """What readiness asks, by name."""
+
 
 class Handlers:
-    def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = AUTHORIZERS) -> None:
-        """`address`: "127.77.0.1:6443", for those who ask where the server is."""
+    def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = ()) -> None:
+        """`address`: "127.77.0.1:6443", for those who ask where it is. `authorizers`: others than its gate has."""
         self._server = server
         self._address = address
-        self._authorizers = authorizers
+        self._gate = server.gate
+        self._authorizers = authorizers or (AUTHORIZERS if server.gate is None else server.gate.authorizers)
 
     async def handle(self, http: Http) -> Answer | Flow | Duplex | Tunnel:
         """Never raises StatusError: that is a Status."""
         try:
             named = parse(http.path)
-            if "impersonate-user" in http.headers or "impersonate-group" in http.headers:
+            if self._gate is not None:
+                who = await self._gate.who(http.headers, http.who, PATIENCE)
+                http = replace(http, who=who, headers=without_bearer(http.headers))
+            if impersonates(http.headers):
                 http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
             if isinstance(named, Question):
-                return self._review(named, http)
+                return await self._review(named, http)
             if isinstance(named, Measure):
                 return await self._measure(named, http)
             if isinstance(named, Document):
-                authorize(http.who, attributes(http.method, named, path=http.path), self._authorizers)
+                await self._authorize(http.who, attributes(http.method, named, path=http.path))
                 return self._document(named, http)
             return await self._resource(named, http)
         except StatusError as error:
             return failed(error)
+
+    async def _authorize(self, who: Who, asked: Attributes) -> None:
+        """Forbidden; not before the roles are known that may allow it."""
+        if not self._server.is_settled() and not any(one.allows(who, asked) for one in self._authorizers):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._server.settled()
+            except TimeoutError:
+                raise refusals.not_ready() from None
+        authorize(who, asked, self._authorizers)
 
     # ── documents ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,13 +192,16 @@ class Handlers:
             return self._health(document.name.strip("/"), "verbose" in http.query)
         raise StatusError("NotFound", UNKNOWN)
 
-    def _review(self, asked: Question, http: Http) -> Answer:
+    async def _review(self, asked: Question, http: Http) -> Answer:
         if http.method != "POST":
             raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
         form = negotiation.form_of(http.headers.get("accept", ""))
-        authorize(http.who, attributes(http.method, asked), self._authorizers)
+        await self._authorize(http.who, attributes(http.method, asked))
         body = bodies.decode(http.body, http.headers.get("content-type", ""))
-        found = reviews.answer(asked, body, http.who, self._authorizers)
+        if asked.kind.kind == "TokenReview":
+            found = await tokenreviews.answer(body, self._gate, PATIENCE)
+        else:
+            found = reviews.answer(asked, body, http.who, self._authorizers)
         return Answer(201, answers.body_of(form, found), form.content_type)
 
     async def _measure(self, asked: Measure, http: Http) -> Answer:
@@ -177,7 +218,7 @@ class Handlers:
         return Answer(200, answers.body_of(form, found), form.content_type)
 
     def _health(self, name: str, verbose: bool) -> Answer:
-        checks = {"ping": True} if name == "livez" else {"ping": True, "store": self._server.is_open()}
+        checks = {"ping": True} if name == "livez" else {"ping": True, **self._server.checks()}
         healthy = all(checks.values())
         lines = [f"[{'+' if ok else '-'}]{check} {'ok' if ok else 'failed'}" for check, ok in checks.items()]
         if healthy and not verbose:
@@ -192,7 +233,7 @@ class Handlers:
         content_type = http.headers.get("content-type", "")
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
         asked = requests.ask(http.method, resource, http.query, body, content_type)
-        authorize(http.who, attributes(http.method, resource, asked.verb), self._authorizers)
+        await self._authorize(http.who, attributes(http.method, resource, asked.verb, query=http.query))
         _complete(asked, http)
         include = http.query.get("includeObject", "Metadata")
         if include not in INCLUDE:
@@ -212,7 +253,8 @@ class Handlers:
 
     def _call_of(self, asked: Ask, http: Http) -> Call:
         loop = asyncio.get_running_loop()
-        return Call(Arguments(asked.args), loop.time() + SHARE * patience(http.query.get("timeout", "")))
+        deadline = loop.time() + SHARE * patience(http.query.get("timeout", ""))
+        return Call(Arguments(asked.args), deadline, who=http.who)
 
     async def _call(self, asked: Ask, http: Http, work: Callable[[Call], Awaitable[Any]]) -> Any:
         return await self._called(self._call_of(asked, http), work)

@@ -92,6 +92,8 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
         if meta.get("name") != resource.name:
             raise bad_request("name in URL does not match name in Eviction object")
         return Ask("evict", {**named, **_delete(query, _map(body).get("deleteOptions"))}, 201)
+    if kind.kind == "ServiceAccount" and sub == "token" and method == "POST":
+        return Ask("token", {**named, "object": body}, 201)
     if kind.kind == "Namespace" and sub == "finalize" and method == "PUT":
         return Ask("update-finalize", {**_where(resource), "object": placed(resource, body)})
     if kind.kind == "Pod" and sub == "binding" or (sub, kind.kind) in (("eviction", "Pod"), ("finalize", "Namespace")):

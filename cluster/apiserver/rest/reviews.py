@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.apiserver.refusals import bad_request
-from cluster.apiserver.rest.identity import Attributes, Authorizer, Who
+from cluster.apiserver.rest.identity import Attributes, Authorizer, Who, explained
 from cluster.apiserver.rest.paths import Question
+from cluster.apiserver.rest.userinfo import user_info
 from cluster.errors import StatusError
 
 Object = dict[str, Any]
@@ -34,19 +35,22 @@ def answer(asked: Question, body: Any, who: Who, authorizers: Sequence[Authorize
         meta["namespace"] = asked.namespace
     head = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta}
     if kind.kind == "SelfSubjectReview":
-        return {**head, "status": {"userInfo": {"username": who.name, "groups": list(who.groups)}}}
+        return {**head, "status": {"userInfo": user_info(who)}}
     if kind.kind == "SelfSubjectRulesReview":
-        return {**head, "spec": spec, "status": _rules(who, authorizers)}
+        return {**head, "spec": spec, "status": _rules(who, str(spec.get("namespace") or ""), authorizers)}
     subject = who if kind.kind == "SelfSubjectAccessReview" else _subject(asked, spec)
     about = _attributes(asked, spec)
-    allowed = any(authorizer.allows(subject, about) for authorizer in authorizers)
-    return {**head, "spec": spec, "status": {"allowed": allowed}}
+    status: Object = {"allowed": any(authorizer.allows(subject, about) for authorizer in authorizers)}
+    if why := explained(subject, about, authorizers):
+        status["reason"] = why
+    return {**head, "spec": spec, "status": status}
 
 
-def _rules(who: Who, authorizers: Sequence[Authorizer]) -> Object:
-    rules = [rule for authorizer in authorizers for rule in authorizer.rules(who)]
+def _rules(who: Who, namespace: str, authorizers: Sequence[Authorizer]) -> Object:
+    rules = [rule for authorizer in authorizers for rule in authorizer.rules(who, namespace)]
     resources = [
         {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
+        | ({"resourceNames": list(rule.names)} if rule.names else {})
         for rule in rules
         if rule.resources
     ]
@@ -60,7 +64,7 @@ def _subject(asked: Question, spec: Mapping[str, Any]) -> Who:
         raise bad_request("spec.user is a string and spec.groups a list of strings")
     if not user and not groups:
         raise _invalid(asked, "spec.user", "at least one of user or group must be specified")
-    return Who(user, tuple(groups))
+    return Who(user, tuple(groups), str(spec.get("uid") or ""))
 
 
 def _attributes(asked: Question, spec: Mapping[str, Any]) -> Attributes:
