@@ -18,6 +18,7 @@ from cluster.api import (
     kinds_network,
     kinds_policy,
     kinds_rbac,
+    kinds_security,
     kinds_storage,
 )
 from cluster.api.kind import Kind
@@ -34,6 +35,7 @@ _FILES = (
     kinds_storage.STORAGE,
     kinds_rbac.RBAC,
     kinds_admission.ADMISSION,
+    kinds_security.SECURITY,
 )
 
 
