@@ -137,10 +137,16 @@ def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> l
     if folders is not None and folders.pki:
         files = {"cert": f"apiserver-{i}.crt", "key": f"apiserver-{i}.key", "client_ca": "ca.crt"}
         door: dict[str, Any] = {name: f"{folders.pki}/{file}" for name, file in files.items()}
+        server["access"] = {"signing_key": f"{folders.pki}/sa.key", "token_file": f"{folders.pki}/tokens.csv"}
+        server["disable_admission"] = ()
         server["https"] = {"address": machine_ip(spec.subnet, machine), "port": API_PORT, **door}
     common = {"apiservers": apiservers(spec, i), "timing": timing}
+    manager: dict[str, Any] = dict(common)
+    if folders is not None and folders.pki:
+        files = {"ca_cert": "ca.crt", "ca_key": "ca.key", "signing_key": "sa.key"}
+        manager["identity"] = {name: f"{folders.pki}/{file}" for name, file in files.items()}
     result.append(Placement(f"apiserver-{i}", machine, Spec("cluster.apiserver.component:run", server)))
-    result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", common)))
+    result.append(Placement(f"controller-manager-{i}", machine, Spec("cluster.controllers.manager:run", manager)))
     result.append(Placement(f"scheduler-{i}", machine, Spec("cluster.scheduler.component:run", common)))
     return result
 

@@ -49,6 +49,7 @@ def make_identities(where: Path, spec: ClusterSpec) -> None:
 
     chest = Chest(where / PKI)
     made = chest.ensure(where.name, wanted(spec), datetime.now(UTC))
+    chest.ensure_keys()
     if made or not (where / KUBECONFIG).exists():
         write_kubeconfig(where, spec, chest)
 

@@ -34,6 +34,7 @@ from cluster.controllers import (
 )
 from cluster.controllers.carry import Carrier, Stopped
 from cluster.controllers.controller import Context, Controller, Failure
+from cluster.controllers.identities import Identity, controllers_of
 from cluster.controllers.plan import Object, Plan
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
@@ -65,6 +66,8 @@ class Config:
 
     apiservers: tuple[str, ...]
     timing: Timing = field(default_factory=Timing)
+    identity: Identity | None = None
+    """The cluster's keys; without them nobody makes accounts, tokens and certificates."""
 
 
 async def run(host: Host, config: Config) -> None:
@@ -72,8 +75,9 @@ async def run(host: Host, config: Config) -> None:
     timing = config.timing
     client = Client(Rpc(host, keepalive=timing.watch_keepalive), config.apiservers, timeout=timing.request_timeout)
     informers = InformerSet(client, timing)
-    runners = [Runner(host, timing, client, informers, controller) for controller in CONTROLLERS]
-    if any(controller.all_kinds for controller in CONTROLLERS):
+    controllers = (*CONTROLLERS, *controllers_of(config.identity))
+    runners = [Runner(host, timing, client, informers, controller) for controller in controllers]
+    if any(controller.all_kinds for controller in controllers):
         rest = informers.add_rest(but=NOT_LOOKED_AT)
         for runner in runners:
             runner.hear_of_the_rest(informers, rest)

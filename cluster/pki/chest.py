@@ -3,6 +3,7 @@
 Must not know sockets. PKI/:
 
     ca.crt ca.key    NAME.crt NAME.key for each server, component and node, and for the administrator
+    sa.key           signs ServiceAccounts' tokens        tokens.csv  static tokens
 
 Private keys are readable by their owner only (0600). What is there is never overwritten but by `renew`.
 """
@@ -17,8 +18,10 @@ from pathlib import Path
 
 from cluster.errors import UsageError
 from cluster.pki.authority import Facts, Pair, Subject, authority, facts, issue
+from cluster.pki.keyring import signing_key
 
 CA = "ca"
+ACCOUNTS, TOKENS = "sa", "tokens.csv"
 DAYS = 365
 CA_DAYS = 3650
 
@@ -68,6 +71,14 @@ class Chest:
             made.append(name)
         return made
 
+    def ensure_keys(self) -> None:
+        """The key that signs ServiceAccounts' tokens, and a file for static ones, which is empty."""
+        if not self.key(ACCOUNTS).exists():
+            self._put(self.key(ACCOUNTS), signing_key(), 0o600)
+        tokens = self.folder / TOKENS
+        if not tokens.exists():
+            self._put(tokens, b'# token,user,uid,"group1,group2"; apiservers read it when they start\n', 0o600)
+
     def renew(self, names: Iterable[str], now: datetime, days: int) -> None:
         """The same subjects and hosts for so many days from now on. UsageError if the authority would end before."""
         ca = self.pair(CA)
@@ -87,9 +98,12 @@ class Chest:
 
     def _write(self, name: str, pair: Pair) -> None:
         """The key first: a certificate that is there has its key."""
-        for path, data, mode in ((self.key(name), pair.key, 0o600), (self.cert(name), pair.cert, 0o644)):
-            aside = path.with_suffix(path.suffix + ".aside")
-            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-            aside.replace(path)
+        self._put(self.key(name), pair.key, 0o600)
+        self._put(self.cert(name), pair.cert, 0o644)
+
+    def _put(self, path: Path, data: bytes, mode: int) -> None:
+        aside = path.with_suffix(path.suffix + ".aside")
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        aside.replace(path)

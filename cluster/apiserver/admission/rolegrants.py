@@ -14,7 +14,7 @@ from cluster.apiserver import refusals
 from cluster.apiserver.admission.review import CREATE, UPDATE, Plugin, Review, Sources
 from cluster.apiserver.auth.escalation import not_covered, refusal
 from cluster.apiserver.auth.rbac import GROUP, rules_of
-from cluster.apiserver.auth.rules import EVERYTHING, MASTERS, Attributes, Rule, Who
+from cluster.apiserver.auth.rules import EVERYTHING, MANAGER, MASTERS, Attributes, Rule, Who
 
 May = Callable[[Who, Attributes], bool]
 Rules = Callable[[Who, str], Sequence[Rule]]
@@ -32,7 +32,7 @@ class Grants:
         return Plugin("RoleGrants", {CREATE: kinds, UPDATE: kinds}, validate=self.check)
 
     def check(self, review: Review, sources: Sources) -> None:
-        if MASTERS in review.who.groups:
+        if MASTERS in review.who.groups or review.who.name == MANAGER:
             return
         if review.kind.kind in ("Role", "ClusterRole"):
             self._role(review, sources)

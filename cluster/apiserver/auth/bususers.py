@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from cluster.apiserver.auth.rules import AUTHENTICATED, MASTERS, NODE, NODES, Who
+from cluster.apiserver.auth.rules import AUTHENTICATED, MANAGER, MASTERS, NODE, NODES, Who
 
 ADMIN = Who("kubernetes-admin", (MASTERS, AUTHENTICATED))
 APISERVER = Who("system:apiserver", (MASTERS, AUTHENTICATED))
 _COMPONENTS: Mapping[str, Who] = {
-    "controller-manager": Who("system:kube-controller-manager", (AUTHENTICATED,)),
+    "controller-manager": Who(MANAGER, (AUTHENTICATED,)),
     "scheduler": Who("system:kube-scheduler", (AUTHENTICATED,)),
     "proxy": Who("system:kube-proxy", (AUTHENTICATED,)),
     "apiserver": APISERVER,

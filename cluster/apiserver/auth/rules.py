@@ -15,6 +15,8 @@ SERVICE_ACCOUNTS = "system:serviceaccounts"
 ACCOUNT = "system:serviceaccount:"
 """How the user of a ServiceAccount begins: system:serviceaccount:NAMESPACE:NAME."""
 NODE, NODES = "system:node:", "system:nodes"
+MANAGER = "system:kube-controller-manager"
+"""It acts for all of its controllers: may take any of their accounts, so it is held back by none of their limits."""
 
 
 @dataclass(frozen=True, slots=True)
