@@ -11,7 +11,7 @@ from bench.rows import COLUMNS, Options, Row
 from cluster.cli import output as out
 from cluster.errors import UsageError
 
-NAMES = ("boot", "failover", "links", "sim", "store", "memory", "check", "soak", "idle", "day")
+NAMES = ("boot", "failover", "links", "sim", "store", "api", "memory", "check", "soak", "idle", "day")
 LONG = ("soak", "idle", "day")
 """Not among `all`: they take as long as one lets them."""
 
@@ -36,7 +36,7 @@ def _numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--minutes", type=click.FloatRange(min=0.0, min_open=True), default=None, help="soak, idle: how long.")
 @click.option("-o", "--output", "output", default="", help="json for data.")
 def bench_command(name: str, output: str, **chosen: Any) -> int:
-    """Measure: boot, failover, links, sim, store, memory, check, or all of these; soak, idle or day, which take longer.
+    """Measure: boot, failover, links, sim, store, api, memory, check, or all of these; soak, idle or day, which take longer.
     Exit status 1 if a bar does not hold."""
     if name != "all" and name not in NAMES:
         raise UsageError(f"no benchmark {name!r}", place="bench", remedy=f"one of {', '.join(NAMES)}, all")
