@@ -223,7 +223,6 @@ def on_append_reply(state: State, message: AppendReply) -> None:
     if follower.pace is SNAPSHOT and follower.match >= log.first - 1:
         follower.replicate()
     if news:
-        follower.matched_in = state.reads.round
         _caught_up(state, follower)
 
 
@@ -257,6 +256,7 @@ def on_snapshot_reply(state: State, message: SnapshotReply) -> None:
 
 def _caught_up(state: State, follower: Progress) -> None:
     """A follower has more than before."""
+    follower.matched_in = state.reads.round
     advance_commit(state)
     transfer = state.transfer
     if transfer and transfer.to == follower.id:

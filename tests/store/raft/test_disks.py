@@ -269,3 +269,22 @@ def test_only_the_disk_that_is_meant_and_only_in_that_term_believes_it() -> None
     ready = node.ready()
     assert ready is not None
     assert ready.refused == Refused("b", "a", 1, 1, 1, 9)
+
+
+def test_who_rejected_entries_before_a_snapshot_brought_them_is_not_accused() -> None:
+    """The rejection is of a later round than the last entry that it had acknowledged, but older than the snapshot."""
+    network = Network(THREE, lease_clock_error=0.05, retain_entries=0)
+    leader = network.elect("a")
+    network.run(0.2)
+    network.crash("b")
+    for _ in range(3):
+        network.propose(b"x")
+    network.run(0.2)
+    network.members["a"].compact()
+    late = leader._state.reads.round
+    network.boot("b")
+    network.run(1.0)
+    assert leader.status().followers[0].match == leader.status().last
+    seat = leader._state.followers["b"].seat
+    leader.step(AppendReply("b", "a", 1, 4, True, 1, 1, late, seat), network.now)
+    assert leader.status().followers[0].match == leader.status().last
