@@ -1,7 +1,7 @@
 """The second door: what one apiserver with its store of three does over HTTPS, 32 connections that stay open.
 
-Reference, measured with wrk on such a machine (2 cores): kube-apiserver 1.20 with one synced etcd answers 5,431 GETs of a
-pod a second (p50 5.0 ms), takes 1,725 creates a second (p50 16 ms), and lists 5,000 pods in 0.26 s.
+Reference, measured with wrk on such a machine (2 cores): kube-apiserver 1.20 with one synced etcd answers 5,431 GETs
+of a pod a second (p50 5.0 ms), takes 1,725 creates a second (p50 16 ms), and lists 5,000 pods in 0.26 s.
 """
 
 from __future__ import annotations
@@ -173,8 +173,9 @@ class Bench:
         found = await self.load(connections=CONNECTIONS, seconds=self._seconds, **order)
         if found["refused"] or not found["latencies"]:
             raise UsageError(f"{what}: refused {found['refused']}", place="bench api", status=1)
-        each = 1e6 * (cpu(pid) - used) / max(1.0, found["rate"] * self._seconds)
-        detail = f"{each:.0f} us of the apiserver's CPU each, {1e6 * found['cpu'] / (found['rate'] * self._seconds):.0f} us of the load's"
+        number = found["rate"] * self._seconds
+        server, load = (1e6 * seconds / number for seconds in (cpu(pid) - used, found["cpu"]))
+        detail = f"{server:.0f} us of the apiserver's CPU each, {load:.0f} us of the load's"
         self.found.add(what, found["rate"], "/s", detail)
         self.found.add(f"{what}, p50", 1000 * found["latencies"]["p50"], "ms")
         self.found.add(f"{what}, p99", 1000 * found["latencies"]["p99"], "ms")

@@ -1,7 +1,7 @@
 """A load process of `bench api`: closed-loop HTTPS clients on connections that stay open, and watchers.
 
-Must not know what it loads: any server that speaks Kubernetes' REST API. `python -m bench.api_load` reads one order from
-standard input and writes one result, both JSON:
+Must not know what it loads: any server that speaks Kubernetes' REST API. `python -m bench.api_load` reads one order
+from standard input and writes one result, both JSON:
 
     {"do": "gets", "place": {...}, "connections": 32, "seconds": 2.0, "paths": [...]}
     {"do": "creates", ..., "path": "/api/v1/...", "body": {...}}        metadata.name is counted up
@@ -267,7 +267,7 @@ async def watch(place: Place, order: dict[str, Any]) -> dict[str, Any]:
         status, _ = await writer.ask(place.request("PATCH", order["changes"], json.dumps(body).encode()))
         refused += status != 200
     wanted, limit = (changes - refused) * order["watchers"], time.perf_counter() + 20
-    while sum(ear.events for ear in ears) < wanted and time.perf_counter() < limit:
+    while sum(ear.events for ear in ears) < wanted and time.perf_counter() < limit:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     heard = sum(ear.events for ear in ears)
     return {"delays": percentiles(delays), "wanted": wanted, "heard": heard, "refused": refused}
