@@ -48,7 +48,7 @@ class Evictions:
         """The pod as this left it. TooManyRequests while its budget does not allow it."""
         key, options = call.args.key(kind), delete_options(call)
         for _ in range(TRIES):
-            permit = await self._permit(kind, key, call)
+            permit = await self._permit(kind, key, options, call)
             try:
                 return await self._delete(kind, permit, options, call)
             except StatusError as error:
@@ -58,13 +58,14 @@ class Evictions:
                     raise still_counted(permit.budget) from None
         raise refusals.conflict(kind, key.rpartition("/")[2])
 
-    async def _permit(self, kind: Kind, key: str, call: Call) -> Permit:
-        """Of the newest state: a budget made a moment ago counts."""
+    async def _permit(self, kind: Kind, key: str, options: DeleteOptions, call: Call) -> Permit:
+        """Of the newest state: a budget made a moment ago counts; of it nothing is taken for a pod that is not meant."""
         await self._feed.fresh(call.left())
         stored = self._cache.get(kind.key, key)
         if stored is None:
             raise refusals.not_found(kind, key.rpartition("/")[2])
         pod = stored.obj
+        check_preconditions(kind, pod, options.uid, options.resource_version)
         if disruption.needs_no_budget(pod):
             return Permit(pod, exactly=views.pod_phase(pod) == "Pending" and not meta.deleting(pod))
         found = [s.obj for s in self._cache.objects("PodDisruptionBudget") if disruption.guards(s.obj, pod)]
