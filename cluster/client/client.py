@@ -236,6 +236,10 @@ class Client:
         """Bind a pod to a node, once: Conflict if it is bound. The pod as it now is."""
         return await self._write("Pod", "bind", namespace=namespace, name=pod, node=node, uid=uid)
 
+    async def token(self, namespace: str, account: str, spec: Object) -> Object:
+        """The TokenRequest with a token of a ServiceAccount in its status; `spec` as the API has it."""
+        return await self._write("ServiceAccount", "token", namespace=namespace, name=account, object={"spec": spec})
+
     async def evict(self, namespace: str, pod: str, *, grace: int | None = None) -> Object:
         """Delete the pod as an eviction does; the pod as this left it."""
         return await self._write("Pod", "evict", namespace=namespace, name=pod, grace=grace)

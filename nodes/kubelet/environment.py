@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 from cluster.api import meta, quantity
 from nodes.kubelet.facts import Object
@@ -22,6 +23,11 @@ Source = tuple[str, str]
 
 class Missing(Exception):
     """What a container refers to is not there; it waits with CreateContainerConfigError until it is."""
+
+
+TokenWanted = tuple[str, int]
+"""A token of the pod's account: for which audience ("" for the cluster itself), for how many seconds."""
+TOKEN_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,22 @@ class Surroundings:
     host_ip: str = ""
     ip: str = ""
     allocatable: Mapping[str, int] = field(default_factory=dict)
+    tokens: Mapping[TokenWanted, str] = field(default_factory=dict)
+    """Of the pod's account."""
+
+
+def tokens_wanted(pod: Object) -> list[TokenWanted]:
+    """What its projected volumes need; no doubles."""
+    found: dict[TokenWanted, None] = {}
+    for volume in (pod.get("spec") or {}).get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            if source.get("serviceAccountToken") is not None:
+                found[token_wanted(source["serviceAccountToken"])] = None
+    return list(found)
+
+
+def token_wanted(source: Mapping[str, Any]) -> TokenWanted:
+    return str(source.get("audience") or ""), int(source.get("expirationSeconds") or TOKEN_SECONDS)
 
 
 def references(pod: Object, container: Object | None = None) -> list[Source]:

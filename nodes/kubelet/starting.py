@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from cluster.api import meta, quantity
 from cluster.errors import StatusError
-from nodes.kubelet.environment import Missing, Source, environment, expand, references
+from nodes.kubelet.environment import (
+    Missing,
+    Source,
+    TokenWanted,
+    environment,
+    expand,
+    references,
+    tokens_wanted,
+)
 from nodes.kubelet.facts import Object, key_of
 from nodes.kubelet.kit import Kit
 from nodes.kubelet.probes import with_address
@@ -65,7 +74,8 @@ async def _spec(kit: Kit, pod: Object, container: Object, attempt: int, ip: str)
     if kit.config.service_links and (pod.get("spec") or {}).get("enableServiceLinks", True):
         answer = await kit.client.list("Service", namespace, resource_version="0")
         services = answer["items"]
-    around = kit.surroundings(ip, sources, services)
+    tokens = await _tokens(kit, pod) if container.get("volumeMounts") else {}
+    around = replace(kit.surroundings(ip, sources, services), tokens=tokens)
     env = environment(pod, container, around)
     return ContainerSpec(
         key_of(pod, container["name"], attempt),
@@ -92,6 +102,23 @@ async def _fetch(kit: Kit, namespace: str, wanted: list[Source]) -> dict[Source,
         except StatusError as error:
             if error.reason != "NotFound":
                 raise
+    return found
+
+
+async def _tokens(kit: Kit, pod: Object) -> dict[TokenWanted, str]:
+    """Bound to the pod: they end with it. Missing for an account that is not there."""
+    account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": meta.name_of(pod), "uid": meta.uid_of(pod)}
+    found: dict[TokenWanted, str] = {}
+    for audience, seconds in tokens_wanted(pod):
+        spec = {"expirationSeconds": seconds, "boundObjectRef": bound, "audiences": [audience] if audience else []}
+        try:
+            answer = await kit.client.token(meta.namespace_of(pod), account, spec)
+        except StatusError as error:
+            if error.reason == "NotFound":
+                raise Missing(f"a token of serviceaccount {account!r}: {error.message}") from None
+            raise
+        found[audience, seconds] = answer["status"]["token"]
     return found
 
 

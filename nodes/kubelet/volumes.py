@@ -1,7 +1,7 @@
 """A pod's volumes as files, and where a container sees them. Pure; must not write anything.
 
-emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim (a folder of this node). Others raise
-Missing: a pod that asks for hostPath waits and says why.
+emptyDir, configMap, secret, downwardAPI, projected (tokens too) and persistentVolumeClaim (a folder of this node).
+Others raise Missing: a pod that asks for hostPath waits and says why.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nodes.kubelet.environment import Missing, Surroundings, content, field_value, resource_value
+from nodes.kubelet.environment import Missing, Surroundings, content, field_value, resource_value, token_wanted
 from nodes.kubelet.facts import Object
 from nodes.kubelet.runtime import Mount, Volume
 
@@ -49,6 +49,8 @@ def _volume(pod: Object, volume: Mapping[str, Any], around: Surroundings) -> Vol
             for word in ("configMap", "secret", "downwardAPI"):
                 if source.get(word) is not None:
                     files.update(_files(pod, word, source[word], around))
+            if (token := source.get("serviceAccountToken")) is not None:
+                files[str(token.get("path") or "token")] = _token(token, around)
         return Volume(name, files)
     if volume.get("emptyDir") is not None or len(volume) == 1:
         return Volume(name)
@@ -74,6 +76,13 @@ def _files(pod: Object, word: str, source: Mapping[str, Any], around: Surroundin
         elif not optional:
             raise Missing(f"references non-existent config key: {item['key']}")
     return files
+
+
+def _token(source: Mapping[str, Any], around: Surroundings) -> bytes:
+    token = around.tokens.get(token_wanted(source))
+    if token is None:
+        raise Missing("serviceAccountToken: there is none for this pod's account")
+    return token.encode()
 
 
 def _downward(pod: Object, item: Mapping[str, Any], around: Surroundings) -> str:

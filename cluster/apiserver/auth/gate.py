@@ -144,10 +144,11 @@ class Gate:
         sa = self.find("ServiceAccount", f"{namespace}/{name}")
         asked = tokenrequest.read(request, sa, (namespace, name), self.find)
         issuer, audiences = self.access.issuer, asked.audiences or (self.access.issuer,)
-        terms = tokens.Terms(issuer, audiences, asked.seconds, self._serial(), asked.bound, asked.node)
+        terms = tokens.Terms(issuer, audiences, asked.seconds, self._serial(), asked.bound, asked.node, asked.lasting)
         assert sa is not None  # else it was refused
-        claims = tokens.claims_of(sa, terms, self._now())
-        return tokenrequest.answered(request, terms.audiences, claims, self.keys.sign(claims))
+        now = self._now()
+        token = self.keys.sign(tokens.claims_of(sa, terms, now))
+        return tokenrequest.answered(request, terms, now, token)
 
     def find(self, kind: str, key: str) -> Object | None:
         stored = self._cache.get(kind, key)

@@ -12,12 +12,17 @@ from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import KINDS
 from cluster.api.meta import deleting, timestamp
 from cluster.apiserver import refusals
-from cluster.apiserver.auth.tokens import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, Bound, Find
+from cluster.apiserver.auth.tokens import DEFAULT_SECONDS, LEAST_SECONDS, MOST_SECONDS, Bound, Find, Terms
 from cluster.errors import StatusError
 
 Object = dict[str, Any]
 API_VERSION, KIND = "authentication.k8s.io/v1", "TokenRequest"
 BOUND_TO = {"Pod": "v1", "Secret": "v1", "Node": "v1"}
+
+
+MOUNTED_SECONDS, YEAR = 3607, 365 * 24 * 3600
+"""What admission writes into pods: such a token is good for a year, for clients that read it once (Kubernetes:
+--service-account-extend-token-expiration); it ends with its pod all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Asked:
     seconds: int
     bound: Bound | None = None
     node: Bound | None = None
+    lasting: int = 0
 
 
 def read(request: Object, sa: Object | None, place: tuple[str, str], find: Find) -> Asked:
@@ -51,7 +57,8 @@ def read(request: Object, sa: Object | None, place: tuple[str, str], find: Find)
     if seconds > MOST_SECONDS:
         raise _invalid(f"Invalid value: {seconds}: may not specify a duration larger than 2^32 seconds")
     bound, node = _bound(spec.get("boundObjectRef"), sa, namespace, find)
-    return Asked(tuple(audiences), seconds, bound, node)
+    mounted = seconds == MOUNTED_SECONDS and bound is not None and bound.kind == "Pod" and not audiences
+    return Asked(tuple(audiences), seconds, bound, node, YEAR if mounted else 0)
 
 
 def _bound(ref: Any, sa: Object, namespace: str, find: Find) -> tuple[Bound | None, Bound | None]:
@@ -94,9 +101,9 @@ def _invalid(why: str) -> StatusError:
     return StatusError("Invalid", text, details)
 
 
-def answered(request: Object, audiences: tuple[str, ...], claims: Object, token: str) -> Object:
-    spec = {**(request.get("spec") or {}), "audiences": list(audiences)}
-    spec["expirationSeconds"] = claims["exp"] - claims["iat"]
-    meta = {**(request.get("metadata") or {}), "creationTimestamp": timestamp(claims["iat"])}
-    status = {"token": token, "expirationTimestamp": timestamp(claims["exp"])}
+def answered(request: Object, terms: Terms, now: float, token: str) -> Object:
+    """The request, filled in."""
+    spec = {**(request.get("spec") or {}), "audiences": list(terms.audiences), "expirationSeconds": terms.seconds}
+    meta = {**(request.get("metadata") or {}), "creationTimestamp": timestamp(now)}
+    status = {"token": token, "expirationTimestamp": timestamp(now + terms.seconds)}
     return {"kind": KIND, "apiVersion": API_VERSION, "metadata": meta, "spec": spec, "status": status}

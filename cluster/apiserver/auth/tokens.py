@@ -53,6 +53,8 @@ class Terms:
     bound: Bound | None = None
     node: Bound | None = None
     """Where the pod is that it is bound to."""
+    lasting: int = 0
+    """Seconds after which it really ends, if that is later."""
 
 
 def claims_of(sa: Object, terms: Terms, now: float) -> Object:
@@ -65,9 +67,11 @@ def claims_of(sa: Object, terms: Terms, now: float) -> Object:
     for bound in (terms.node, terms.bound):
         if bound is not None:
             private[bound.kind.lower()] = {"name": bound.name, "uid": bound.uid}
+    if terms.lasting:
+        private["warnafter"] = int(now) + terms.seconds
     return {
         "aud": list(terms.audiences),
-        "exp": int(now) + terms.seconds,
+        "exp": int(now) + (terms.lasting or terms.seconds),
         "iat": int(now),
         "nbf": int(now),
         "iss": terms.issuer,
