@@ -17,6 +17,8 @@ from cluster.api import (
     schema_batch,
     schema_certificates,
     schema_core,
+    schema_events,
+    schema_extensions,
     schema_flow,
     schema_limits,
     schema_network,
@@ -32,6 +34,7 @@ from cluster.api.schema import REGISTRY
 
 SCHEMAS = (
     schema_core,
+    schema_extensions,
     schema_pod,
     schema_podparts,
     schema_apps,
@@ -45,6 +48,7 @@ SCHEMAS = (
     schema_certificates,
     schema_flow,
     schema_network,
+    schema_events,
     schema_storage,
     defaults_workloads,
 )

@@ -30,7 +30,7 @@ ATOMIC = frozenset((
 ))  # fmt: skip
 """Structs that have one owner as a whole (Kubernetes: x-kubernetes-map-type atomic)."""
 ATOMIC_MAPS = frozenset((("ServiceSpec", "selector"), ("PodSpec", "nodeSelector")))
-_WHOLE = Type("whole", lambda value, path, errors: None)
+WHOLE = Type("whole", lambda value, path, errors: None)
 """Of a map that is one field."""
 
 
@@ -103,7 +103,7 @@ def _compact(value: Any) -> str:
 def _parts(type: Type | None, value: Any) -> dict[Step, tuple[Type | None, Any]] | None:
     """The fields directly below a value, in order; None for a value that is one field."""
     if isinstance(value, dict):
-        if type is _WHOLE or (isinstance(type, Struct) and type.name in ATOMIC):
+        if type is WHOLE or (isinstance(type, Struct) and type.name in ATOMIC):
             return None
         return {f"f:{name}": (_inner(type, name), item) for name, item in value.items()}
     if not isinstance(value, list) or not isinstance(type, ListOf) or not (type.keys or type.set):
@@ -120,7 +120,7 @@ def _inner(type: Type | None, name: str) -> Type | None:
     if not isinstance(type, Struct):
         return None
     if (type.name, name) in ATOMIC_MAPS:
-        return _WHOLE
+        return WHOLE
     found = type.field(name)
     return found.type if found else None
 

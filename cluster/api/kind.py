@@ -5,13 +5,26 @@ Must not hold rules itself: an entry points at the schema, the defaulter, the va
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from cluster.api import formats
 from cluster.api.fielderrors import Errors
 from cluster.api.meta import Object
+from cluster.api.model import Model
 from cluster.api.printing import Printer, plain_row
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How another version shows objects that are stored in the version of `hub`. `struct`: its fields, in the schema.
+    `show` and `read`: from what is stored, and back. `fields`: what field selectors call otherwise there."""
+
+    hub: Kind
+    struct: str
+    show: Callable[[Object], Object]
+    read: Callable[[Object], Object]
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,10 @@ class Kind:
     """Words that stand for many kinds at once: "all" (`kubectl get all`)."""
     custom: bool = False
     """Defined at run time (CustomResourceDefinition): its group is part of its key."""
+    model: Model | None = None
+    """Of a custom one: what its definition says of its objects. None: the schema's struct and the functions above."""
+    form: Form | None = None
+    """Of a version that objects are not stored in (`versions.py`). None: they are stored as they are."""
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from cluster.api import (
     kinds_apps,
     kinds_batch,
     kinds_core,
+    kinds_extensions,
     kinds_network,
     kinds_policy,
     kinds_rbac,
@@ -36,6 +37,7 @@ _FILES = (
     kinds_rbac.RBAC,
     kinds_admission.ADMISSION,
     kinds_security.SECURITY,
+    kinds_extensions.EXTENSIONS,
 )
 
 

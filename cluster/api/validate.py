@@ -35,9 +35,7 @@ def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -
     REGISTRY.struct(kind.kind).check(obj, ROOT, errors)
     if any(error.reason != UNKNOWN_FIELD for error in errors.found):
         return errors.found  # the rules below rely on shapes
-    _metadata(obj, kind, errors)
-    if old is not None:
-        _metadata_update(obj, old, errors)
+    metadata(obj, old, kind, errors)
     if not subresource:
         if kind.rule is not None:
             kind.rule(obj, errors)
@@ -54,6 +52,13 @@ def invalid(kind: Kind, name: str, errors: Sequence[FieldError]) -> StatusError:
     causes = [{"field": error.path, "reason": error.reason, "message": error.message} for error in errors]
     details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
     return StatusError("Invalid", f'{qualified} "{name}" is invalid: {text}', details)
+
+
+def metadata(obj: Object, old: Object | None, kind: Kind, errors: Errors) -> None:
+    """What is wrong with the metadata of an object of any kind, once it has the right shape."""
+    _metadata(obj, kind, errors)
+    if old is not None:
+        _metadata_update(obj, old, errors)
 
 
 def _metadata(obj: Object, kind: Kind, errors: Errors) -> None:

@@ -23,6 +23,10 @@ class Arguments:
             raise bad_request("the body of a request is a map")
         self._body: Mapping[str, Any] = body
 
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self._body
+
     def text(self, field: str) -> str:
         """ "" if it is not given."""
         return str(self._typed(field, str, "a string") or "")

@@ -132,6 +132,11 @@ class Hub:
             _bookmark(kind, watchers.all(), revision)
         _bookmark("", self._wide, revision)
 
+    def close_kind(self, kind: str, error: StatusError) -> None:
+        """End the watches of a kind that is not served any more."""
+        for watcher in list(self._watchers(kind).all()):
+            watcher.end(error)
+
     def close(self, error: StatusError) -> None:
         """End all watches."""
         for watchers in self._kinds.values():

@@ -17,11 +17,12 @@ from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import Kind
 from cluster.api.validate import validate
 from cluster.api.views import pod_phase, qos_class
-from cluster.apiserver import refusals
+from cluster.apiserver import customobjects, refusals
 from cluster.errors import StatusError, UsageError
 
 Object = dict[str, Any]
 
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _FINALIZER = {"Foreground": FOREGROUND, "Orphan": ORPHAN, "Background": ""}
 DEFAULT_GRACE = 30
@@ -58,6 +59,8 @@ class DeleteOptions:
 
 def prepare_create(kind: Kind, given: Object, now: float, rng: Random) -> Object:
     """A new object as the store may have it, before admission, defaults and validation."""
+    if (refusal := customobjects.ending(kind)) is not None:
+        raise refusal
     obj = {**given, "metadata": {k: v for k, v in given["metadata"].items() if k not in _SERVERS_OWN}}
     meta = obj["metadata"]
     if meta.get("resourceVersion"):
@@ -111,6 +114,8 @@ def requalified(kind: Kind, before: Object, after: Object) -> Object:
 
 def complete(kind: Kind, obj: Object, old: Object | None = None, *, subresource: str = "") -> Object:
     """With defaults, and valid; or Invalid with all that is wrong."""
+    if kind.model is not None:
+        return customobjects.complete(kind, kind.model, obj, old)
     try:
         full = default(obj)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
@@ -141,7 +146,7 @@ def prepare_update(kind: Kind, old: Object, given: Object) -> Outcome:
     if kind.kind == "Service":
         new = _keep_allocated(new, old)
     new = complete(kind, new, old)
-    if kind.generation and _asks(new) != _asks(old):
+    if kind.generation and _asks(kind, new) != _asks(kind, old):
         new["metadata"]["generation"] = m.generation_of(old) + 1
     return settle(old, new)
 
@@ -191,9 +196,10 @@ def _kept(old: Object, given: Object) -> Object:
     return {k: v for k, v in result.items() if v not in (None, [], {}) or k == "deletionGracePeriodSeconds"}
 
 
-def _asks(obj: Object) -> Object:
+def _asks(kind: Kind, obj: Object) -> Object:
     """What generation counts changes of."""
-    return {k: v for k, v in obj.items() if k not in ("metadata", "status")}
+    left_out = ("metadata",) if kind.custom and not kind.status else ("metadata", "status")
+    return {k: v for k, v in obj.items() if k not in left_out and k != "apiVersion"}
 
 
 def _keep_allocated(new: Object, old: Object) -> Object:
@@ -253,6 +259,8 @@ def prepare_delete(kind: Kind, old: Object, options: DeleteOptions, now: float) 
         raise refusals.bad_request(text)
     meta = stored_metadata(old)
     meta["finalizers"] = _finalizers(m.finalizers_of(old), options.propagation)
+    if kind.kind == "CustomResourceDefinition" and not m.deleting(old) and CLEANUP not in meta["finalizers"]:
+        meta["finalizers"].append(CLEANUP)  # its objects go first
     if not meta["finalizers"]:
         del meta["finalizers"]
     grace = _grace(kind, old, options.grace)

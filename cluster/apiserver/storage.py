@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cluster.api.kinds import KINDS, Kind
+from cluster.api.kinds import KINDS, Kind, key_for
 from cluster.apiserver import refusals
 from cluster.apiserver.registry import stored_metadata
 from cluster.apiserver.watchcache import Arrived, Stored
@@ -142,7 +142,11 @@ def encode(obj: Object) -> bytes:
 def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
     """An event or key of the store; `value` None for a deletion. None for what is no object of a known kind."""
     parts = key.decode("utf-8", "replace").split("/")
-    if len(parts) not in (4, 5) or parts[1] != "registry":
+    if len(parts) < 4 or parts[1] != "registry":
+        return None
+    if "." in parts[2]:
+        return _decode_custom(parts, value, revision)
+    if len(parts) > 5:
         return None
     kind = _kind_of(parts[2])
     if kind is None or kind.namespaced is not (len(parts) == 5):
@@ -157,6 +161,21 @@ def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
     if type(obj) is not dict or type(obj.get("metadata")) is not dict:
         return None
     return Arrived(kind.key, name, revision, obj)
+
+
+def _decode_custom(parts: Sequence[str], value: bytes | None, revision: int) -> Arrived | None:
+    """/registry/GROUP/PLURAL/[NAMESPACE/]NAME. What kind that is, the object says; a deletion cannot."""
+    if len(parts) not in (5, 6):
+        return None
+    place, name = f"{parts[3]}.{parts[2]}", "/".join(parts[4:])
+    if value is None:
+        return Arrived("", name, revision, None, place)
+    try:
+        obj = unpack(value)
+        kind = key_for(obj["kind"], obj["apiVersion"])
+    except (WireError, KeyError, TypeError, AttributeError):
+        return None
+    return Arrived(kind, name, revision, obj, place) if type(obj.get("metadata")) is dict else None
 
 
 def _kind_of(plural: str) -> Kind | None:

@@ -11,7 +11,7 @@ from cluster.api import meta as m
 from cluster.api.fielderrors import FieldError
 from cluster.api.kinds import Kind
 from cluster.api.selectors import of_workload
-from cluster.apiserver import refusals
+from cluster.apiserver import customobjects, refusals
 from cluster.apiserver.registry import Outcome, check_preconditions, complete, prepare_update, settle
 from cluster.errors import StatusError
 
@@ -77,17 +77,20 @@ def scale_of(kind: Kind, obj: Object) -> Object:
         raise StatusError("MethodNotAllowed", f"{kind.qualified} have no scale subresource")
     meta = obj["metadata"]
     names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    spec = obj.get("spec") or {}
-    return {
+    head = {
         "apiVersion": "autoscaling/v1",
         "kind": "Scale",
         "metadata": {name: meta[name] for name in names if name in meta},
-        "spec": {"replicas": spec.get("replicas", 0)},
-        "status": {
-            "replicas": (obj.get("status") or {}).get("replicas", 0),
-            "selector": str(of_workload(spec.get("selector"))),
-        },
     }
+    if kind.model is not None and (paths := kind.model.scale) is not None:
+        status: Object = {"replicas": customobjects.replicas_of(obj, paths.status)}
+        if paths.selector:
+            status["selector"] = customobjects.selector_of(obj, paths.selector)
+        return {**head, "spec": {"replicas": customobjects.replicas_of(obj, paths.spec)}, "status": status}
+    spec = obj.get("spec") or {}
+    replicas = (obj.get("status") or {}).get("replicas", 0)
+    status = {"replicas": replicas, "selector": str(of_workload(spec.get("selector")))}
+    return {**head, "spec": {"replicas": spec.get("replicas", 0)}, "status": status}
 
 
 def set_scale(kind: Kind, old: Object, given: Object) -> Outcome:
@@ -101,4 +104,5 @@ def set_scale(kind: Kind, old: Object, given: Object) -> Outcome:
         raise refusals.invalid(kind, m.name_of(old), [FieldError("spec.replicas", "FieldValueInvalid", message)])
     meta = given["metadata"]
     check_preconditions(kind, old, m.uid_of(given), meta.get("resourceVersion") or "")
-    return prepare_update(kind, old, {**old, "spec": {**(old.get("spec") or {}), "replicas": replicas}})
+    path = kind.model.scale.spec if kind.model is not None and kind.model.scale is not None else "spec.replicas"
+    return prepare_update(kind, old, customobjects.with_replicas(old, path, replicas))
