@@ -112,6 +112,7 @@ REAL_BY_NATURE = (
     "cluster/pki/chest.py",
     "cluster/balancer/",
     "cluster/apiserver/rest/door.py",
+    "cluster/apiserver/rest/hooks.py",
     "cluster/apiserver/rest/ownprocess.py",
     "nodes/runtime/",
     "nodes/proxy/forward.py",
@@ -132,6 +133,8 @@ PURE = (
     "cluster/world/ruleset.py",
     "cluster/apiserver/registry",
     "cluster/apiserver/admission",
+    "cluster/apiserver/audit.py",
+    "cluster/apiserver/fairness.py",
     "cluster/apiserver/watchcache.py",
     *(
         f"cluster/apiserver/auth/{name}.py"
@@ -158,6 +161,7 @@ PURE = (
     "cluster/client/queue.py",
     "cluster/controllers/deployment.py",
     "cluster/controllers/replicaset.py",
+    "cluster/controllers/resourcequota.py",
     "cluster/controllers/daemonset.py",
     "cluster/controllers/nodelifecycle.py",
     "cluster/controllers/endpoints.py",

@@ -20,9 +20,9 @@ from cluster.apiserver.admission.chain import Chain
 from cluster.apiserver.admission.review import CREATE, NOBODY, Object, Plugin, Review, Sources
 from cluster.apiserver.admission.webhooks import MUTATING, VALIDATING, Hook, Place
 from cluster.apiserver.auth.bususers import user_of_host
+from cluster.apiserver.auth.rules import Who
 from cluster.apiserver.quotas import Quotas
 from cluster.apiserver.request import Call
-from cluster.apiserver.rest.identity import Who
 from cluster.apiserver.storage import Storage
 from cluster.apiserver.watchcache import Selection, WatchCache
 from cluster.errors import StatusError

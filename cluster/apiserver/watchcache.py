@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -187,7 +187,7 @@ class WatchCache:
     def get(self, kind: str, key: str) -> Stored | None:
         return self._shelf(kind).objects.get(key)
 
-    def objects(self, kind: str) -> Iterable[Stored]:
+    def objects(self, kind: str) -> Collection[Stored]:
         """All of a kind, in no order that means anything."""
         return self._shelf(kind).objects.values()
 

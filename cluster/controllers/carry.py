@@ -18,7 +18,20 @@ from cluster.api.kinds import kind_key
 from cluster.client.cache import Cache
 from cluster.client.client import Client
 from cluster.controllers.controller import Failure
-from cluster.controllers.plan import Action, Create, Delete, Emit, Object, Patch, Plan, Purge, Update, Verify, Write
+from cluster.controllers.plan import (
+    Action,
+    Create,
+    Delete,
+    Emit,
+    Object,
+    Patch,
+    Plan,
+    Purge,
+    Recount,
+    Update,
+    Verify,
+    Write,
+)
 from cluster.errors import StatusError
 
 
@@ -107,6 +120,8 @@ class Carrier:
             await self._verify(action)
         elif isinstance(action, Purge):
             await self._purge(action)
+        elif isinstance(action, Recount):
+            await self._recount(action)
         else:
             await self._write(action, chain)
         for event in step.events:
@@ -181,6 +196,21 @@ class Carrier:
         if not _agrees(action, live):
             message = f"{action.kind} {action.namespace}/{action.name} is not {action.expect}: the cache lags"
             raise Stopped(Failure("verify", action.kind, "Conflict", message), None)
+
+    async def _recount(self, action: Recount) -> None:
+        try:
+            obj = await self._client.get(action.kind, action.name, action.namespace)
+            listed = [
+                (kind, item)
+                for kind in action.kinds(obj)
+                for item in (await self._client.list(kind, action.namespace))["items"]
+            ]
+            status = action.status(obj, listed)
+            if status != obj.get("status"):
+                self._cache.written(await self._client.update({**obj, "status": status}, subresource="status"))
+        except StatusError as error:
+            if error.reason != "NotFound":
+                raise Stopped(Failure("update", action.kind, error.reason, error.message), error) from error
 
     async def _purge(self, action: Purge) -> None:
         try:

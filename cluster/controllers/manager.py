@@ -30,6 +30,7 @@ from cluster.controllers import (
     nodelifecycle,
     podgc,
     replicaset,
+    resourcequota,
     tainteviction,
 )
 from cluster.controllers.carry import Carrier, Stopped
@@ -57,6 +58,7 @@ CONTROLLERS = (
     namespace.CONTROLLER,
     podgc.CONTROLLER,
     disruption.CONTROLLER,
+    resourcequota.CONTROLLER,
 )
 
 

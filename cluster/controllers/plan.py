@@ -5,6 +5,7 @@ Must not do anything. The manager carries actions out in order and stops at the 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,8 +81,20 @@ class Purge:
     namespace: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """Replace an object's status by `status(object, [(kind, object), ...])` of all objects of `kinds(object)` in its
+    namespace, read live: the object first. One that has changed since is a Conflict, and is looked at again."""
+
+    kind: str
+    namespace: str
+    name: str
+    kinds: Callable[[Object], Sequence[str]]
+    status: Callable[[Object, Sequence[tuple[str, Object]]], Object]
+
+
 Write = Create | Update | Patch | Delete
-Action = Write | Emit | Verify | Purge
+Action = Write | Emit | Verify | Purge | Recount
 
 
 @dataclass(frozen=True, slots=True)

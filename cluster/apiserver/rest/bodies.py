@@ -27,7 +27,7 @@ _YAML = (negotiation.YAML, "application/apply-patch+yaml", "text/yaml")
 def decode(body: bytes, content_type: str) -> Any:
     """None for no body. TooLarge, UnsupportedMediaType, or BadRequest that says where it is not JSON or YAML."""
     if len(body) > MOST_BYTES:
-        raise StatusError("TooLarge", f"the body has {len(body)} bytes; the limit is {MOST_BYTES}")
+        raise StatusError("TooLarge", f"Request entity too large: limit is {MOST_BYTES}")
     if not body.strip():
         return None
     media = negotiation.media_of(content_type)
