@@ -18,6 +18,7 @@ from cluster.api.meta import new_uid, parse_time
 from cluster.apiserver.admitting import Admission, Caller, unreachable
 from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
+from cluster.apiserver.approvals import Approvals
 from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.auth.access import Access
 from cluster.apiserver.bootstrap import bootstrap
@@ -228,6 +229,9 @@ class Apiserver:
                 works["renew"] = verbs.update
             case "Namespace":
                 works["update-finalize"] = verbs.finalize
+            case "CertificateSigningRequest":
+                approvals = Approvals(verbs, self.host.clock.now)
+                works |= {"update-approval": approvals.update, "patch-approval": approvals.patch}
             case "ServiceAccount":
                 works["token"] = self._token if self.gate is None else self.gate.request
             case "Pod":

@@ -283,9 +283,12 @@ class Verbs:
             await self._admission.mutate(review, call)
             await self._admission.validate(review, call)
 
-    async def change_status(self, kind: Kind, key: str, call: Call, change: Change) -> Object:
-        """Carry out the server's own `change` of the status of the object at `key`; the object as it then is."""
-        return await self._modify(kind, key, call, change, asked=(UPDATE, "status"))
+    async def change_status(
+        self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None
+    ) -> Object:
+        """Carry out `change` of the status of the object at `key`, the server's own or one that comes through the
+        subresource `owned`; the object as it then is."""
+        return await self._modify(kind, key, call, change, owned, asked=(UPDATE, "status"))
 
     def _note(self, write: Write, revision: int, call: Call) -> None:
         """A write that happened, with the request that asked for it (its place among several in one message apart)."""

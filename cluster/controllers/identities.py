@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.api.kinds import KINDS
 from cluster.controllers import clusterroleaggregation, csrapproving, csrsigning, rootca, serviceaccount, tokens
 from cluster.controllers.controller import Controller
 from cluster.errors import UsageError
@@ -40,7 +39,7 @@ def controllers_of(identity: Identity | None) -> tuple[Controller, ...]:
         rootca.controller(ca),
         tokens.controller(keys.sign, ca),
         clusterroleaggregation.CONTROLLER,
-        *(requests if csrapproving.KIND in KINDS else ()),
+        *requests,
     )
 
 

@@ -35,6 +35,21 @@ def name_the_asker(review: Review, sources: Sources) -> None:
     review.obj = {**{name: value for name, value in review.obj.items() if name != "status"}, "spec": spec}
 
 
+SAID = ("Approved", "Denied")
+
+
+def keep_what_was_said(review: Review, sources: Sources) -> None:
+    """Approving and denying is for /approval: /status leaves that as it is."""
+    status = review.current.get("status")
+    if type(status) is not dict or type(status.get("conditions") or []) is not list:
+        return
+    given = status.get("conditions") or []
+    own = [c for c in ((review.old or {}).get("status") or {}).get("conditions") or () if c.get("type") in SAID]
+    others = [c for c in given if not (type(c) is dict and c.get("type") in SAID)]
+    if given != [*own, *others]:
+        review.obj = {**review.current, "status": {**status, "conditions": [*own, *others]}}
+
+
 @dataclass(frozen=True, slots=True)
 class Certificates:
     may: May
@@ -46,6 +61,7 @@ class Certificates:
         return (
             Plugin("CertificateRequester", create, mutate=name_the_asker),
             Plugin("CertificateApproval", update, validate=self.approve, subresources=("approval",)),
+            Plugin("CertificateStatus", update, mutate=keep_what_was_said, subresources=("status",)),
             Plugin("CertificateSigning", update, validate=self.sign, subresources=("status",)),
             Plugin("CertificateSubjectRestriction", create, validate=self.restrict),
         )

@@ -40,6 +40,10 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
         ]
     if kind.kind == "Namespace":
         found.append(("finalize", own, ("update",)))
+    if kind.kind == "ServiceAccount":
+        found.append(("token", ("authentication.k8s.io", "v1", "TokenRequest"), ("create",)))
+    if kind.kind == "CertificateSigningRequest":
+        found.append(("approval", own, PART_VERBS))
     return sorted(found)
 
 

@@ -92,6 +92,8 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
         if meta.get("name") != resource.name:
             raise bad_request("name in URL does not match name in Eviction object")
         return Ask("evict", {**named, **_delete(query, _map(body).get("deleteOptions"))}, 201)
+    if kind.kind == "CertificateSigningRequest" and sub == "approval":
+        return _on_part(method, resource, query, body, content_type, "approval")
     if kind.kind == "ServiceAccount" and sub == "token" and method == "POST":
         return Ask("token", {**named, "object": body}, 201)
     if kind.kind == "Namespace" and sub == "finalize" and method == "PUT":
@@ -101,14 +103,14 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
     raise StatusError("NotFound", "the server could not find the requested resource")
 
 
-def _on_part(method: str, resource: Resource, query: Query, body: Any, content_type: str) -> Ask:
+def _on_part(method: str, resource: Resource, query: Query, body: Any, content_type: str, part: str = "status") -> Ask:
     named = {**_where(resource), "name": resource.name}
     if method == "GET":
         return Ask("get", {**named, "resourceVersion": query.get("resourceVersion", "")})
     if method == "PUT":
-        return Ask("update-status", {**_write(query), "object": placed(resource, body)})
+        return Ask(f"update-{part}", {**_write(query), "object": placed(resource, body)})
     if method == "PATCH":
-        return Ask("patch-status", {**named, **_write(query), **_patch(resource, query, body, content_type)})
+        return Ask(f"patch-{part}", {**named, **_write(query), **_patch(resource, query, body, content_type)})
     raise StatusError("MethodNotAllowed", NOT_ALLOWED)
 
 
