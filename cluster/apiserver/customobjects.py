@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.api import jsonpath, validate
-from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors
+from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, FieldError
 from cluster.api.kind import Kind
 from cluster.api.meta import Object, name_of
 from cluster.api.model import Model
@@ -38,6 +38,13 @@ def complete(kind: Kind, model: Model, obj: Object, old: Object | None) -> Objec
 def _metadata(given: Object) -> Object:
     known = REGISTRY.struct("ObjectMeta").fields or {}
     return {name: value for name, value in given.items() if name in known and value is not None}
+
+
+def unreadable(definition: Object) -> list[FieldError]:
+    """Rules of its schemas that are no expressions."""
+    errors = Errors()
+    customrules.check_definition(definition, errors)
+    return errors.found
 
 
 def ending(kind: Kind) -> StatusError | None:

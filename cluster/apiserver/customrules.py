@@ -9,8 +9,10 @@ from typing import Any
 
 from cluster.api import jsonpath
 from cluster.api.fielderrors import ROOT, Errors, MapKey, Path, at
+from cluster.api.meta import Object
 from cluster.api.structural import Node, Rule
 from cluster.api.structuralcheck import type_name
+from cluster.api.structuralrules import children
 from cluster.apiserver.admission.cel import Budget, CelError, Exhausted, program, value_of
 
 
@@ -72,10 +74,25 @@ def _ask(rule: Rule, value: Any, old: Any, path: Path, errors: Errors, budget: B
     errors.add(where, rule.reason, said.get(rule.reason, f'Invalid value: "{shown}": {text}'))
 
 
-def wrong(text: str) -> str:
-    """Why an expression cannot be read, "" if it can."""
-    try:
-        program(text)
-    except CelError as error:
-        return str(error)
-    return ""
+# ── whether they can be read ─────────────────────────────────────────────────────────────────────────────────
+
+
+def check_definition(definition: Object, errors: Errors) -> None:
+    """Of every rule in the schemas of a definition that is well formed otherwise."""
+    for index, version in enumerate(definition["spec"]["versions"]):
+        path = at(ROOT, "spec", "versions", index, "schema", "openAPIV3Schema")
+        _readable(version["schema"]["openAPIV3Schema"], path, errors)
+
+
+def _readable(schema: Object, path: Path, errors: Errors) -> None:
+    for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
+        for field in ("rule", "messageExpression"):
+            if not rule.get(field):
+                continue
+            try:
+                program(rule[field])
+            except CelError as error:
+                where = at(path, "x-kubernetes-validations", index, field)
+                errors.invalid(where, rule[field], f"compilation failed: {error}")
+    for parts, inner in children(schema):
+        _readable(inner, at(path, *parts), errors)

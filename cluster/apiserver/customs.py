@@ -77,13 +77,15 @@ class Customs:
 
 
 def in_stored_version(kind: Kind, work: Work) -> Work:
-    """`work` on objects as they are stored, for who speaks of them in the version of `kind` (conversion None)."""
+    """`work` on objects as they are stored, for who speaks of them in the version of `kind` (conversion None); who uses
+    a version that is deprecated is told."""
     model = kind.model
-    if model is None or model.storage == kind.version:
+    if model is None or (model.storage == kind.version and not model.warning):
         return work
     stored = replace(kind, version=model.storage)
 
     async def converted(_: Kind, call: Call) -> Any:
+        call.warn([model.warning] if model.warning else [])
         call.args = Arguments(_converted(call.args.body, kind.api_version, stored.api_version))
         return await work(stored, call)
 

@@ -125,6 +125,8 @@ def complete(kind: Kind, obj: Object, old: Object | None = None, *, subresource:
             raise refusals.bad_request(f"{type(error).__name__}: {error}") from None
         raise refusals.invalid(kind, m.name_of(obj), wrong) from None
     errors = validate(full, old, subresource=subresource)
+    if kind.kind == "CustomResourceDefinition" and not errors and not subresource:
+        errors = customobjects.unreadable(full)
     if errors:
         raise refusals.invalid(kind, m.name_of(obj), errors)
     return full
