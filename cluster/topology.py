@@ -38,6 +38,7 @@ MODULES = (
     "nodes.runtime.programs.redis",
     "nodes.runtime.programs.hello",
     "nodes.runtime.programs.placeholder",
+    "nodes.runtime.programs.console",
 )
 """What a fork server imports once for all."""
 ENGINE_MODULES = {"etcd": ("store.engines.etcd.client",), "raftos": ("store.engines.raftos.member",)}

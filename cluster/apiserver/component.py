@@ -104,7 +104,7 @@ class Config:
 
 
 async def run(host: Host, config: Config) -> None:
-    """For ever."""
+    """For ever; with a door, until the process is told to end (SIGTERM)."""
     await Apiserver(host, config).run()
 
 
@@ -128,6 +128,8 @@ class Apiserver:
         settings = (max(1, round(timing.default_toleration)), config.disable_admission)
         self.admission = Admission(host, storage, self.cache, settings, caller)
         self.gate, self.roles = self._authorization(storage)
+        self.closing = False
+        """It has been told to end: nobody new is to come."""
         self._open = asyncio.Event()
         """Set once the cache is filled and the first objects are there: requests wait for it."""
         self._settled = asyncio.Event()
@@ -151,13 +153,18 @@ class Apiserver:
     async def run(self) -> None:
         self._register()
         async with asyncio.TaskGroup() as group:
+            works = (
+                self.feed.run(self.config.prefer),
+                self._start(),
+                self._bookmarks(),
+                self._expire_events(),
+                self._upkeep(),
+            )
+            tasks = [group.create_task(work) for work in works]
             if self.config.https is not None:
-                group.create_task(self._door(self.config.https))
-            group.create_task(self.feed.run(self.config.prefer))
-            group.create_task(self._start())
-            group.create_task(self._bookmarks())
-            group.create_task(self._expire_events())
-            group.create_task(self._upkeep())
+                await self._door(self.config.https)
+                for task in tasks:
+                    task.cancel()
 
     async def _start(self) -> None:
         await self.feed.ready()
@@ -169,14 +176,13 @@ class Apiserver:
 
     def checks(self) -> dict[str, bool]:
         """What readiness asks, by name."""
-        checks = {"store": self.is_open()}
+        checks = {"store": self.is_open(), "shutdown": not self.closing}
         return checks if self.roles is None else {**checks, "poststarthook/rbac/bootstrap-roles": self.roles.ready}
 
     async def _door(self, place: Https) -> None:
-        from cluster.apiserver.rest.door import Door  # real by nature: not where there are no sockets
-        from cluster.apiserver.rest.handlers import Handlers
+        from cluster.apiserver.rest.door import serve  # real by nature: not where there are no sockets
 
-        await Door(place, Handlers(self, f"{place.address}:{place.port}")).run()
+        await serve(self, place)
 
     async def opened(self) -> None:
         await self._open.wait()
@@ -235,6 +241,7 @@ class Apiserver:
             case "ServiceAccount":
                 works["token"] = self._token if self.gate is None else self.gate.request
             case "Pod":
+                works |= {"patch-ephemeral": verbs.patch_ephemeral, "update-ephemeral": verbs.update_ephemeral}
                 works |= {"bind": verbs.bind, "evict": self.evictions.evict}
         return works
 

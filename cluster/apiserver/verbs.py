@@ -17,7 +17,7 @@ from cluster.api.kinds import KINDS, Kind
 from cluster.api.managedfields import Manager
 from cluster.api.meta import Object, key_of, name_of, namespace_of, revision_of
 from cluster.api.patch import apply
-from cluster.apiserver import allocation, ownership, refusals, registry, subresources
+from cluster.apiserver import allocation, ephemeral, ownership, refusals, registry, subresources
 from cluster.apiserver.admission import namespacelifecycle
 from cluster.apiserver.admission.review import CONNECT, CREATE, DELETE, UPDATE, Review
 from cluster.apiserver.admitting import Admission
@@ -118,6 +118,14 @@ class Verbs:
         if call.args.text("type") == "apply":
             return await self._apply(kind, call, "status")
         return await self._patch(kind, call, lambda old, new: subresources.set_status(kind, old, new), owned="status")
+
+    async def patch_ephemeral(self, kind: Kind, call: Call) -> Object:
+        return await self._patch(kind, call, partial(ephemeral.replace, kind), owned=ephemeral.SUBRESOURCE)
+
+    async def update_ephemeral(self, kind: Kind, call: Call) -> Object:
+        given = ownership.known(kind, call.args.object(kind), call)
+        change = partial(ephemeral.replace, kind, given=given)
+        return await self._modify(kind, _key(kind, given), call, change, owned=ephemeral.SUBRESOURCE)
 
     async def delete(self, kind: Kind, call: Call) -> Object:
         obj = await self.remove(kind, call.args.key(kind), call, delete_options(call))

@@ -160,9 +160,9 @@ def ended_of(container: Container, at: float) -> Ended:
 
 
 def container_names(pod: Mapping[str, Any]) -> list[str]:
-    """Init containers, then containers, in the manifest's order."""
+    """Init containers, containers, then ephemeral ones, in the manifest's order."""
     spec = pod.get("spec") or {}
-    return [c["name"] for part in ("initContainers", "containers") for c in spec.get(part) or ()]
+    return [c["name"] for part in ("initContainers", "containers", "ephemeralContainers") for c in spec.get(part) or ()]
 
 
 def recovered(pod: Mapping[str, Any], found: Sequence[Container], now: Instant) -> PodFacts:
@@ -173,7 +173,7 @@ def recovered(pod: Mapping[str, Any], found: Sequence[Container], now: Instant) 
     status = pod.get("status") or {}
     written = {
         entry["name"]: entry
-        for part in ("initContainerStatuses", "containerStatuses")
+        for part in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
         for entry in status.get(part) or ()
     }
     containers: dict[str, ContainerFacts] = {}

@@ -138,6 +138,8 @@ class _Advance:
         self.policy: Literal["Always", "OnFailure", "Never"] = spec.get("restartPolicy") or "Always"
         self.init: list[Object] = list(spec.get("initContainers") or ())
         self.mains: list[Object] = list(spec.get("containers") or ())
+        self.ephemeral: list[Object] = list(spec.get("ephemeralContainers") or ())
+        """Started once, whenever they come; they neither hold the pod nor count for it."""
         self.actions: list[Action] = []
         self.waiting: dict[str, Waiting] = {}
         self.wake_at = NEVER
@@ -157,7 +159,7 @@ class _Advance:
                 self._wake(self.facts.began + float(limit))
         else:
             self._end()
-        for container in (*self.init, *self.mains):
+        for container in (*self.init, *self.mains, *self.ephemeral):
             self._explain(container["name"])
         phase = self._phase(initialized, verdict)
         return Outcome(tuple(self.actions), self.wake_at, phase, self.waiting, initialized, verdict)
@@ -187,6 +189,8 @@ class _Advance:
     def _run(self, initialized: bool) -> None:
         if not self.facts.ip:
             return
+        for container in self.ephemeral:
+            self._keep(container, "Never")
         if initialized:
             for container in self.init:
                 if is_sidecar(container):
@@ -246,7 +250,7 @@ class _Advance:
         """Stop the main containers (and init containers) together, then the sidecars, the last one first."""
         since = min(self.facts.ending_since, self.now.mono)
         by = since + grace_seconds(self.pod)
-        plain = [c for c in self.init if not is_sidecar(c)] + self.mains
+        plain = [c for c in self.init if not is_sidecar(c)] + self.mains + self.ephemeral
         groups = [plain, *([c] for c in reversed(self.init) if is_sidecar(c))]
         for group in groups:
             live = [c["name"] for c in group if self.facts.of(c["name"]).phase in ("running", "starting")]
@@ -289,12 +293,12 @@ class _Advance:
                 if is_sidecar(container):
                     return "Always"
                 return "Never" if self.policy == "Never" else "OnFailure"
-        return self.policy
+        return "Never" if any(c["name"] == name for c in self.ephemeral) else self.policy
 
     def _phase(self, initialized: bool, verdict: Verdict | None) -> str:
         if self.written in TERMINAL:
             return self.written
-        everything = [self.facts.of(c["name"]) for c in (*self.init, *self.mains)]
+        everything = [self.facts.of(c["name"]) for c in (*self.init, *self.mains, *self.ephemeral)]
         live = any(facts.phase in ("running", "starting") for facts in everything)
         if ending(self.pod, self.facts, self.now):
             if live:

@@ -55,6 +55,10 @@ def render(pod: Object, facts: PodFacts, outcome: Outcome, place: Place, now: In
         if init:
             status["initContainerStatuses"] = init
         status["containerStatuses"] = mains
+        if spec.get("ephemeralContainers"):
+            status["ephemeralContainerStatuses"] = [
+                {**_container(pod, c, facts, outcome), "ready": False} for c in spec["ephemeralContainers"]
+            ]
     status["conditions"] = _conditions(pod, facts, outcome, init, mains, meta.timestamp(now.wall))
     return status
 

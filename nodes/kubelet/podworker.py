@@ -91,7 +91,8 @@ class PodWorker:
     def container(self, name: str) -> Object | None:
         """The manifest of a container; "" names the first."""
         spec = self.pod.get("spec") or {}
-        containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+        parts = ("containers", "initContainers", "ephemeralContainers")
+        containers = [container for part in parts for container in spec.get(part) or ()]
         return next((c for c in containers if not name or c["name"] == name), None)
 
     @property
@@ -100,7 +101,8 @@ class PodWorker:
 
     def why(self, name: str) -> str:
         """The reason that a container waits for, "" if it does not."""
-        entries = [*(self._status.get("containerStatuses") or ()), *(self._status.get("initContainerStatuses") or ())]
+        parts = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+        entries = [entry for part in parts for entry in self._status.get(part) or ()]
         found: Object = next((e for e in entries if e["name"] == name), {})
         return str((found.get("state", {}).get("waiting") or {}).get("reason", ""))
 

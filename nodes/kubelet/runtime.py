@@ -67,6 +67,10 @@ class ContainerSpec:
     limits: Mapping[str, int] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    stdin: bool = False
+    stdin_once: bool = False
+    """Its input ends when whoever attached first has left."""
+    tty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,10 @@ class Runtime(Protocol):
     async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> Session:
         """Run a command inside that somebody talks to; whoever has it closes it. RuntimeFailure NotFound, NotRunning,
         or CannotStart (there is no such command)."""
+
+    async def attach(self, key: ContainerKey) -> Session:
+        """The container's own output from now on, and its input if it was started with one; closing leaves it alone.
+        RuntimeFailure NotFound or NotRunning."""
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         """Carry out a probe's httpGet, tcpSocket or exec; `action` is that part of the container's manifest, with

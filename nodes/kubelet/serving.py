@@ -4,7 +4,8 @@
                             since=None (seconds since 1970), within=None (seconds until now)} -> items: bytes
     kubelet.exec   call    {namespace, pod, container="", argv: [str], timeout=10.0} -> {stdout, stderr, code}
     kubelet.session        stream  {namespace, pod, container="", argv, stdin=False, tty=False, session: str}
-                                   -> items [1 or 2 for stdout or stderr, bytes], at the end [3, exit code]
+                                   -> items [1 or 2 for stdout or stderr, bytes], at the end [3, exit code];
+                                   without argv: attached to the container itself
     kubelet.session.input  call    {session, number, data=b"", end=False, size=None or [width, height]} -> {}
     kubelet.stats  call    {} -> {"node": str, "pods": [{namespace, name, uid, phase, ip, requests}]}
 
@@ -106,14 +107,14 @@ class Serving:
         _, key = self._container(body)
         argv = tuple(str(word) for word in body.get("argv") or ())
         name = (request.src, str(body.get("session") or ""))
-        if not argv:
-            raise StatusError("BadRequest", "you must specify at least one command for the container")
         if not name[1] or name in self._sessions:
             raise StatusError("BadRequest", f"{name[1]!r} is no name for a session, or one of that name goes on")
         try:
-            session = await self._kit.runtime.session(
-                key, argv, stdin=bool(body.get("stdin")), tty=bool(body.get("tty"))
-            )
+            if argv:
+                how = {"stdin": bool(body.get("stdin")), "tty": bool(body.get("tty"))}
+                session = await self._kit.runtime.session(key, argv, **how)
+            else:
+                session = await self._kit.runtime.attach(key)
         except RuntimeFailure as failure:
             raise _status(failure) from failure
         self._sessions[name] = _Talk(session)

@@ -90,6 +90,9 @@ async def _spec(kit: Kit, pod: Object, container: Object, attempt: int, ip: str)
         quantity.resources((container.get("resources") or {}).get("limits")),
         volumes_of(pod, container, around),
         mounts_of(container),
+        bool(container.get("stdin")),
+        bool(container.get("stdinOnce")),
+        bool(container.get("tty")),
     )
 
 

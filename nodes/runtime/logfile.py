@@ -23,8 +23,9 @@ TIMES = ".times"
 """What the file of notes is called, after the log."""
 
 
-async def read_log(path: Path, query: LogQuery, live: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Chunks, oldest first; with `follow` until `live()` is false and everything is told."""
+async def read_log(path: Path, query: LogQuery, live: Callable[[], bool], look: float = LOOK) -> AsyncIterator[bytes]:
+    """Chunks, oldest first; with `follow` until `live()` is false and everything is told. `look`: seconds between two
+    looks."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -37,7 +38,7 @@ async def read_log(path: Path, query: LogQuery, live: Callable[[], bool]) -> Asy
                 yield chunk
             if ending:
                 return
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(look)
 
 
 class _Reader:

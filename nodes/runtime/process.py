@@ -32,6 +32,7 @@ from nodes.kubelet.runtime import (
 )
 from nodes.kubelet.stages import short_name
 from nodes.runtime import accounting
+from nodes.runtime.attachment import Attachment
 from nodes.runtime.folders import Folders
 from nodes.runtime.images import program
 from nodes.runtime.link import Link, Message
@@ -43,6 +44,8 @@ from nodes.runtime.session import ProcessSession
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HEADROOM = 256 * 1024 * 1024
 """Bytes that a container may have beyond its memory limit, for what any program needs to be there at all."""
+CONSOLE = "nodes.runtime.programs.console:main"
+"""What leads a container that takes input."""
 GONE_WITHIN = 5.0
 """Seconds for a killed container to be reaped."""
 
@@ -102,6 +105,10 @@ class ProcessRuntime:
         }
         if chosen.builtin:
             request["builtin"] = chosen.builtin
+        elif spec.stdin or spec.tty:
+            how = ("1" if spec.stdin_once or not spec.stdin else "0", "1" if spec.tty else "0")
+            request["builtin"] = CONSOLE
+            request["argv"] = [str(self._folders.of(spec.key)), *how, *chosen.argv]
         try:
             answer = await self._link.ask(request)
         except RuntimeFailure as failure:
@@ -135,6 +142,17 @@ class ProcessRuntime:
         except OSError as error:
             text = f'exec: "{argv[0]}": {error.strerror}'
             raise RuntimeFailure("CannotStart", text) from None
+
+    async def attach(self, key: ContainerKey) -> Attachment:
+        self._inside(key)
+
+        def live() -> bool:
+            container = self._containers.get(key)
+            return container is not None and container.state == "running"
+
+        attachment = Attachment(self._folders.of(key), self._folders.log(key), live)
+        await attachment.open()
+        return attachment
 
     def _inside(self, key: ContainerKey) -> tuple[dict[str, str], Path]:
         """Environment and folder of what runs in a container. RuntimeFailure NotFound or NotRunning."""

@@ -38,6 +38,18 @@ class Said:
         pass
 
 
+class Overheard(Said):
+    """Somebody attached to a simulated container: its log from now on."""
+
+    def __init__(self, log: AsyncIterator[bytes]) -> None:
+        super().__init__(Executed(b"", b"", 0))
+        self._log = log
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        async for chunk in self._log:
+            yield STDOUT, chunk
+
+
 class Echo:
     """A connection to a simulated container: it gives back what it gets. See `nodes.kubelet.runtime.Pipe`."""
 

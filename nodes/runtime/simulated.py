@@ -40,7 +40,7 @@ from nodes.kubelet.stages import (
     short_name,
 )
 from nodes.runtime.logtimes import stamped
-from nodes.runtime.said import Echo, Said
+from nodes.runtime.said import Echo, Overheard, Said
 
 FOLDER = "containers/"
 AGENT_CPU, AGENT_MEMORY = 0.01, 50_000_000
@@ -155,6 +155,10 @@ class SimulatedRuntime:
 
     async def session(self, key: ContainerKey, argv: tuple[str, ...], *, stdin: bool, tty: bool) -> Session:
         return Said(await self.execute(key, argv, LONGEST_ANSWER))
+
+    async def attach(self, key: ContainerKey) -> Session:
+        self._running(key)
+        return Overheard(self.logs(key, LogQuery(0, True)))
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         record = self._records.get(key)

@@ -33,6 +33,7 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
         found += [
             ("binding", ("", "v1", "Binding"), ("create",)),
             ("eviction", ("policy", "v1", "Eviction"), ("create",)),
+            ("ephemeralcontainers", own, PART_VERBS),
             ("log", own, ("get",)),
             ("exec", ("", "v1", "PodExecOptions"), ("create", "get")),
             ("attach", ("", "v1", "PodAttachOptions"), ("create", "get")),

@@ -6,17 +6,22 @@ The only module of this package that touches the real world. Must not know resou
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from cluster.apiserver.component import Https
-from cluster.apiserver.rest import bodies, channels
+from cluster.api.kinds import KINDS
+from cluster.apiserver.component import Apiserver, Https
+from cluster.apiserver.rest import bodies, channels, ownprocess
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.apiserver.rest.handlers import Answer, Handlers, Http, failed
 from cluster.apiserver.rest.identity import of_certificate
+from cluster.apiserver.rest.metered import Metered
+from cluster.apiserver.rest.metering import Meter, by_kind, plain
 from cluster.errors import StatusError
 
 MOST_WAITING = 16 << 20
@@ -30,8 +35,12 @@ HEARTBEAT = 20.0
 """Seconds between pings of a WebSocket: a client that is gone without a word is noticed."""
 BODY_SECONDS = 30.0
 """That a client may take to send a body."""
-GOODBYE = 2.0
+GOODBYE = 10.0
 """Seconds that requests under way get when the server stops."""
+NOTICE = 0.5
+"""Seconds between not being ready any more and taking no more connections: so long balancers need to notice."""
+
+Lasts = Callable[[Awaitable[None]], asyncio.Future[None]]
 
 
 def context(place: Https) -> ssl.SSLContext | None:
@@ -70,13 +79,64 @@ class _Server(web.Server):
         return _Protocol(self, loop=self._loop, **self._kwargs)
 
 
+async def serve(server: Apiserver, place: Https) -> None:
+    """The door of an apiserver, until the process is told to end (SIGTERM)."""
+    handlers, meter = Handlers(server, f"{place.address}:{place.port}"), Meter()
+    handlers.metrics = lambda: "".join([*meter.families(), *_sizes(server), *ownprocess.families()])
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    door = Door(place, Metered(handlers, meter))
+    running = asyncio.ensure_future(door.run())
+    telling = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait((running, telling), return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            server.closing = True
+            await asyncio.sleep(NOTICE)
+            door.stop()
+        await running
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        telling.cancel()
+        running.cancel()
+
+
+def _sizes(server: Apiserver) -> list[str]:
+    """What the server holds."""
+    cache = server.cache
+    objects = [(KINDS[kind].qualified, len(list(cache.objects(kind)))) for kind in cache.kinds() if kind in KINDS]
+    return [
+        by_kind("apiserver_storage_objects", "gauge", "Objects in the watch cache.", objects),
+        plain("apiserver_watch_cache_revision", "gauge", "The revision that it has come to.", cache.revision),
+        plain("apiserver_registered_watchers", "gauge", "Watchers, on both doors.", len(server.hub)),
+    ]
+
+
 class Door:
-    def __init__(self, place: Https, handlers: Handlers) -> None:
+    def __init__(self, place: Https, handlers: Handlers | Metered) -> None:
         self._place = place
         self._handlers = handlers
+        self._stopping = asyncio.Event()
+        self._lasting: set[asyncio.Future[None]] = set()
+        """What goes on: watches, logs, conversations."""
+
+    def stop(self) -> None:
+        """Take no more connections, finish what is asked, end what goes on as one ends it; then `run` returns."""
+        self._stopping.set()
+        for work in list(self._lasting):
+            work.cancel()
+
+    def _lasts(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        running = asyncio.ensure_future(work)
+        self._lasting.add(running)
+        running.add_done_callback(self._lasting.discard)
+        if self._stopping.is_set():
+            running.cancel()
+        return running
 
     async def run(self) -> None:
-        """For ever; OSError when the address is taken."""
+        """Until it is stopped; OSError when the address is taken."""
         server = _Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
         runner = web.ServerRunner(server)
         await runner.setup()
@@ -86,7 +146,7 @@ class Door:
         )
         try:
             await site.start()
-            await asyncio.get_running_loop().create_future()
+            await self._stopping.wait()
         finally:
             await runner.cleanup()
 
@@ -99,8 +159,8 @@ class Door:
         if isinstance(answer, Answer):
             return _response(answer, request)
         if isinstance(answer, Duplex | Tunnel):
-            return await _converse(request, answer)
-        return await _flow(request, answer)
+            return await _converse(request, answer, self._lasts)
+        return await _flow(request, answer, self._lasts)
 
 
 async def _read(request: web.BaseRequest) -> Http:
@@ -137,13 +197,14 @@ def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
     return response
 
 
-async def _flow(request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
-    """Written as it comes; a reader who goes away ends it, and one who does not read is cut off."""
+async def _flow(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.StreamResponse:
+    """Written as it comes; a reader who goes away ends it, one who does not read is cut off, and when the server stops
+    it ends as if it were over."""
     response = web.StreamResponse(headers={"Content-Type": flow.content_type, "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
     await response.prepare(request)
     outlet = _Outlet()
-    work = asyncio.ensure_future(flow.run(outlet.write))
+    work = lasts(flow.run(outlet.write))
     work.add_done_callback(lambda _: outlet.close())
     try:
         async for data in outlet:
@@ -162,19 +223,25 @@ async def _flow(request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
     return response
 
 
-async def _converse(request: web.BaseRequest, talk: Duplex | Tunnel) -> web.StreamResponse:
+async def _converse(request: web.BaseRequest, talk: Duplex | Tunnel, lasts: Lasts) -> web.StreamResponse:
     """A WebSocket for as long as there is something to say; then it is closed as one closes it."""
     socket = web.WebSocketResponse(
         protocols=(talk.protocol,) if talk.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
     )
     await socket.prepare(request)
+    running = lasts(
+        talk.run(_Bytes(socket)) if isinstance(talk, Tunnel) else talk.run(_Channels(socket, talk.protocol))
+    )
     try:
-        if isinstance(talk, Tunnel):
-            await talk.run(_Bytes(socket))
-        else:
-            await talk.run(_Channels(socket, talk.protocol))
+        await asyncio.wait((running,))
+        if not running.cancelled():
+            running.result()
     finally:
-        await socket.close()
+        stopped = running.cancelled()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await socket.close(code=WSCloseCode.GOING_AWAY if stopped else WSCloseCode.OK)
     return socket
 
 

@@ -23,6 +23,8 @@ from cluster.apiserver.rest import (
     answers,
     bodies,
     discovery,
+    health,
+    metering,
     negotiation,
     openapi,
     openapiv2,
@@ -133,6 +135,8 @@ class Handlers:
         self._address = address
         self._gate = server.gate
         self._authorizers = authorizers or (AUTHORIZERS if server.gate is None else server.gate.authorizers)
+        self.metrics: Callable[[], str] = str
+        """The text of /metrics."""
 
     async def handle(self, http: Http) -> Answer | Flow | Duplex | Tunnel:
         """Never raises StatusError: that is a Status."""
@@ -188,8 +192,11 @@ class Handlers:
             return Answer(200, answers.json_bytes(openapi.index()))
         if document.name.startswith("/openapi/v3/"):
             return Answer(200, openapi.document(document.name.removeprefix("/openapi/v3/")))
-        if document.name in ("/healthz", "/livez", "/readyz"):
-            return self._health(document.name.strip("/"), "verbose" in http.query)
+        name, _, check = document.name.strip("/").partition("/")
+        if name in health.NAMES:
+            return self._health(name, check, http)
+        if document.name == "/metrics":
+            return Answer(200, self.metrics().encode(), metering.MEDIA)
         raise StatusError("NotFound", UNKNOWN)
 
     async def _review(self, asked: Question, http: Http) -> Answer:
@@ -217,14 +224,15 @@ class Handlers:
             found = await measures.all(kind, asked.namespace, http.query.get("labelSelector", ""))
         return Answer(200, answers.body_of(form, found), form.content_type)
 
-    def _health(self, name: str, verbose: bool) -> Answer:
+    def _health(self, name: str, check: str, http: Http) -> Answer:
         checks = {"ping": True} if name == "livez" else {"ping": True, **self._server.checks()}
-        healthy = all(checks.values())
-        lines = [f"[{'+' if ok else '-'}]{check} {'ok' if ok else 'failed'}" for check, ok in checks.items()]
-        if healthy and not verbose:
-            return Answer(200, b"ok", "text/plain; charset=utf-8")
-        text = "\n".join([*lines, f"{name} check {'passed' if healthy else 'failed'}", ""])
-        return Answer(200 if healthy else 500, text.encode(), "text/plain; charset=utf-8")
+        if check:
+            found = health.one(check, checks)
+            if found is None:
+                raise StatusError("NotFound", UNKNOWN)
+        else:
+            found = health.answer(name, checks, http.values.get("exclude", ()), verbose="verbose" in http.query)
+        return Answer(found[0], found[1].encode(), "text/plain; charset=utf-8")
 
     # ── resources ────────────────────────────────────────────────────────────────────────────────────────────
 

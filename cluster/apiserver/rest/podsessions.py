@@ -28,7 +28,7 @@ MOST_INPUT = 256 * 1024
 
 
 class Talk:
-    """One exec or attach. `argv` empty: attach, which follows the container's own output."""
+    """One exec or attach. `argv` empty: attach, which is the container's own output and input."""
 
     def __init__(self, rpc: Rpc, pod: Object, query: Mapping[str, str], argv: Sequence[str], name: str) -> None:
         """BadRequest if it cannot be meant."""
@@ -46,22 +46,9 @@ class Talk:
             "pod": name_of(pod),
             "container": container_of(pod, query.get("container", "")),
         }
-        if argv:
-            rest: Object = {
-                "argv": list(argv),
-                "stdin": flag(query, "stdin"),
-                "tty": flag(query, "tty"),
-                "session": name,
-            }
-            self._stream = rpc.stream(self._kubelet, "kubelet.session", {**place, **rest})
-        else:
-            if flag(query, "stdin"):
-                raise bad_request(f"the container {place['container']} has no standard input to attach to")
-            self._stream = rpc.stream(
-                self._kubelet, "kubelet.logs", {**place, "tail": 0, "follow": True, "previous": False}
-            )
-        self._executes = bool(argv)
-        self._stdin = flag(query, "stdin") and self._executes
+        rest = {"argv": list(argv), "stdin": flag(query, "stdin"), "tty": flag(query, "tty"), "session": name}
+        self._stream = rpc.stream(self._kubelet, "kubelet.session", {**place, **rest})
+        self._stdin = flag(query, "stdin")
 
     async def run(self, client: Client) -> None:
         """Until the command ends or the client leaves; the last message is a Status."""
@@ -90,7 +77,7 @@ class Talk:
         try:
             async with self._stream as items:
                 async for item in items:
-                    channel, data = item if self._executes else (channels.STDOUT, item)
+                    channel, data = item
                     self._begun.set()
                     if channel == channels.STATUS:
                         code = int(data)

@@ -83,6 +83,8 @@ def _sub(method: str, resource: Resource, query: Query, body: Any, content_type:
         if method not in ("GET", "POST"):
             raise StatusError("MethodNotAllowed", NOT_ALLOWED)
         return Ask(sub, named)
+    if kind.kind == "Pod" and sub == "ephemeralcontainers":
+        return _on_part(method, resource, query, body, content_type, "ephemeral")
     if kind.kind == "Pod" and sub == "binding" and method == "POST":
         target = _map(_map(body).get("target"))
         uid = str(_map(_map(body).get("metadata")).get("uid") or "")

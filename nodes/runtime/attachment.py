@@ -1,0 +1,70 @@
+"""Somebody attached to a running container: what it writes from now on, and a way to type into it. Real by nature.
+
+Must not know who. See `nodes.kubelet.runtime.Session`; the other end is `programs/console.py`. A container that was not
+started for it takes no input: what is typed is let fall, as in Kubernetes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from nodes.kubelet.runtime import STDOUT, LogQuery
+from nodes.runtime.logfile import read_log
+from nodes.runtime.programs.console import HEAD, SOCKET
+
+LOOK = 0.02
+"""Seconds between looks at the log: somebody waits for the echo of a key."""
+
+
+class Attachment:
+    def __init__(self, folder: Path, log: Path, live: Callable[[], bool]) -> None:
+        """`folder`: where the console's socket is."""
+        self._folder = folder
+        self._log = log
+        self._live = live
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def open(self) -> None:
+        """Reach the console, if there is one."""
+        with suppress(OSError):
+            place = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                sock = socket.socket(socket.AF_UNIX)
+                sock.connect(f"/proc/self/fd/{place}/{SOCKET}")
+            finally:
+                os.close(place)
+            _, self._writer = await asyncio.open_unix_connection(sock=sock)
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        async for chunk in read_log(self._log, LogQuery(0, True), self._live, LOOK):
+            yield STDOUT, chunk
+
+    async def write(self, data: bytes) -> None:
+        await self._say(b"d", data)
+
+    async def end_input(self) -> None:
+        await self._say(b"e", b"")
+
+    def resize(self, width: int, height: int) -> None:
+        if self._writer is not None:
+            self._writer.write(HEAD.pack(b"r", 4) + struct.pack(">HH", width & 0xFFFF, height & 0xFFFF))
+
+    async def wait(self) -> int:
+        """Who attaches learns of the end, and not how it was."""
+        return 0
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _say(self, letter: bytes, data: bytes) -> None:
+        if self._writer is not None:
+            with suppress(ConnectionError):
+                self._writer.write(HEAD.pack(letter, len(data)) + data)
+                await self._writer.drain()
