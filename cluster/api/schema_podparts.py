@@ -26,9 +26,9 @@ Volume
   downwardAPI                    DownwardAPIVolumeSource
   projected                      ProjectedVolumeSource
   persistentVolumeClaim          PersistentVolumeClaimVolumeSource
-  nfs                            object
-  csi                            object
-  ephemeral                      object
+  nfs                            NFSVolumeSource
+  csi                            CSIVolumeSource
+  ephemeral                      EphemeralVolumeSource
   iscsi                          object
   rbd                            object
   cephfs                         object
@@ -73,6 +73,14 @@ DownwardAPIVolumeFile
 ProjectedVolumeSource
   defaultMode                    int(0..511) = 420
   sources                        [object]
+CSIVolumeSource
+  driver!                        string
+  readOnly                       bool
+  fsType                         string
+  volumeAttributes               {string}
+  nodePublishSecretRef           LocalObjectReference
+EphemeralVolumeSource
+  volumeClaimTemplate!           PersistentVolumeClaimTemplate  a claim that comes and goes with the pod
 PersistentVolumeClaimVolumeSource
   claimName!                     string
   readOnly                       bool

@@ -59,7 +59,7 @@ class Evictions:
         raise refusals.conflict(kind, key.rpartition("/")[2])
 
     async def _permit(self, kind: Kind, key: str, options: DeleteOptions, call: Call) -> Permit:
-        """Of the newest state: a budget made a moment ago counts; of it nothing is taken for a pod that is not meant."""
+        """Of the newest state: a budget made a moment ago counts. For a pod that is not meant nothing is taken."""
         await self._feed.fresh(call.left())
         stored = self._cache.get(kind.key, key)
         if stored is None:

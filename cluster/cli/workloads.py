@@ -22,7 +22,7 @@ from cluster.controllers import rollout as rules
 from cluster.errors import StatusError, UsageError
 
 Object = dict[str, Any]
-SCALABLE = ("Deployment", "ReplicaSet")
+SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
 ROLLED = ("Deployment", "DaemonSet")
 
 
