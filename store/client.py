@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cluster.errors import StatusError
 from cluster.rpc import Rpc, Stream
@@ -63,6 +63,10 @@ __all__ = [
 ]
 
 
+SHARED = 64
+"""Events of a batch that is kept until the next, in case other watchers are told the same."""
+
+
 class Lease(NamedTuple):
     """`granted` and `remaining` in seconds. `keys`: those attached, if they were asked for."""
 
@@ -102,6 +106,16 @@ class StoreClient:
         self.timeout = timeout
         self.roster = Roster(rpc, members, prefer)
         self._rpc = rpc
+        self._shared: tuple[Any, WatchBatch | None] = (None, None)
+
+    def watch_batch(self, body: Any) -> WatchBatch:
+        """What one message tells several watchers of this client is one body, and is understood once."""
+        known, batch = self._shared
+        if batch is None or known is not body:
+            batch = rows.watch_batch(body)
+            if len(batch.events) <= SHARED:
+                self._shared = body, batch
+        return batch
 
     @property
     def members(self) -> tuple[Address, ...]:
@@ -312,7 +326,7 @@ class Watch:
 
     async def __anext__(self) -> WatchBatch:
         try:
-            return rows.watch_batch(await self._stream.__anext__())
+            return self._client.watch_batch(await self._stream.__anext__())
         except StatusError as error:
             if self._roams and error.reason != "Compacted":
                 self._client.roster.watch_elsewhere(self.member)

@@ -39,8 +39,7 @@ __all__ = ["Config", "Member", "run"]
 
 
 async def run(host: Host, config: Config) -> None:
-    """Runs until its disk fails, or what is on it cannot be trusted; then raises OSError, WalError, SnapshotError
-    or LostLogError."""
+    """Runs until its disk fails or cannot be trusted; then raises OSError, WalError, SnapshotError or LostLogError."""
     try:
         storage, recovered = await Storage.open(host.disk, config.wal_segment_bytes)
         member = Member(host, config, storage, recovered)
@@ -54,11 +53,8 @@ async def run(host: Host, config: Config) -> None:
     Admin(rpc, config, member, storage)
     try:
         await member.work()
-    except OSError as error:
+    except (OSError, LostLogError) as error:
         host.note("disk-failed", {"error": str(error)})
-        raise
-    except LostLogError as error:
-        host.note("refused", {"error": str(error)})
         raise
 
 
@@ -276,6 +272,8 @@ class Member:
             self._held.append((ready, ready.messages))
         else:
             self._send(ready.messages)
+        if self._held and self.node.role is not Role.LEADER and ready.install is None:
+            self._begin_sync()  # the leader waits for that, and nobody for what is committed here
         if ready.committed:
             self._apply(ready.committed)
         for context, index in ready.reads:
@@ -287,12 +285,21 @@ class Member:
             self.upkeep.offer_snapshot()
         if ready.install is not None:
             self._installing = self._loop.create_task(self._install(ready, ready.install))
-        elif self._held and self._syncing is None:
+        elif self._held:
+            self._begin_sync()
+        elif ready.committed:
             self.host.bus.flush()
-            if self._storage.try_sync():
-                self._durable()
-            else:
-                self._syncing = self._loop.create_task(self._sync())
+
+    def _begin_sync(self) -> None:
+        """Of all that is held, if none is under way; within this turn, if it will be brief."""
+        if self._syncing is not None:
+            return
+        self.host.bus.flush()
+        if self._storage.try_sync():
+            self._durable()
+            self.host.bus.flush()
+        else:
+            self._syncing = self._loop.create_task(self._sync())
 
     def _durable(self) -> None:
         """All that was appended is synced: what waited for it goes out."""

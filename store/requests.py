@@ -14,6 +14,7 @@ from store.mvcc.rows import DELETE, PUT, RANGE
 from store.mvcc.values import Compare, DeleteResult, Op, Put, PutResult, Range, RangeResult, TxnResult
 
 _PLAIN = Range(b"")[1:]
+_PUT_DONE = (PutResult(None),)
 
 
 # ── making them ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -67,7 +68,7 @@ def range_request(query: Range, revision: int, read: str) -> Any:
 def put_result(body: Any) -> TxnResult:
     """As if it had been a transaction of one put."""
     if type(body) is int:
-        return TxnResult(body, True, (PutResult(None),))
+        return TxnResult(body, True, _PUT_DONE)
     return TxnResult(body[0], True, (PutResult(rows.key_value(body[1])),))
 
 
@@ -78,7 +79,7 @@ def delete_result(body: Any) -> TxnResult:
 def update_result(body: Any, read: bool) -> TxnResult:
     """As the transaction would have been answered. `read`: as it was asked."""
     if type(body) is int:
-        return TxnResult(body, True, (PutResult(None),))
+        return TxnResult(body, True, _PUT_DONE)
     revision, row = body
     if not read:
         return TxnResult(revision, False, ())
