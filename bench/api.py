@@ -97,7 +97,7 @@ class Bench:
 
     async def prepare(self) -> None:
         """What pods need to be taken, and enough of them."""
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ""}}
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         await self._open()
         await self.load(do="fill", connections=1, path=ACCOUNTS_PATH, body=account, first=0, number=1)
         found = await self.load(do="fill", connections=CONNECTIONS, path=PODS_PATH, body=POD, first=0, number=PODS)

@@ -205,7 +205,8 @@ async def fill(place: Place, order: dict[str, Any]) -> dict[str, Any]:
 
     async def one(talker: Talker) -> None:
         for number in numbers:
-            body = {**order["body"], "metadata": {**order["body"]["metadata"], "name": f"bench-{number}"}}
+            name = order["body"]["metadata"]["name"] or f"bench-{number}"
+            body = {**order["body"], "metadata": {**order["body"]["metadata"], "name": name}}
             status, _ = await talker.ask(place.request("POST", order["path"], json.dumps(body).encode()))
             if status != 201:
                 refused[str(status)] = refused.get(str(status), 0) + 1
