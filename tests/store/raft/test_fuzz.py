@@ -230,6 +230,8 @@ class Fuzz:
                     self.answered += 1
                     assert index >= self.asked[context], f"{member.id} read at {index}, chosen: {self.asked[context]}"
             member.reads = []
+            for refusal in member.refused:
+                assert not refusal.lost, f"{refusal.src} says that {member.id}, whose disk is honest, has lost entries"
         for proposal in list(self.waiting):
             _, index, term, data = proposal
             chosen = self.witness.chosen.get(index)
