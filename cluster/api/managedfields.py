@@ -17,11 +17,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cluster.api import defaults as _tables  # noqa: F401  (reads the schema's tables)
 from cluster.api import fieldsets
 from cluster.api.fieldsets import Fields, compare, cut, drop, fields_of, shown
 from cluster.api.meta import Object
-from cluster.api.schema import REGISTRY, Struct
+from cluster.api.schema import Struct
 from cluster.errors import StatusError
 
 APPLY, UPDATE = "Apply", "Update"
@@ -42,6 +41,8 @@ class Manager:
     version: str
     time: str
     subresource: str = ""
+    struct: Struct | None = None
+    """Of the object that is written: how its fields are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +114,11 @@ def with_entries(obj: Object, rows: Sequence[Object]) -> Object:
     return {**obj, "metadata": {**meta, "managedFields": list(rows)} if rows else meta}
 
 
-def _owned(obj: Object) -> Object:
+def owned(obj: Object) -> Object:
     """What of an object can be owned."""
     meta = {name: value for name, value in obj["metadata"].items() if name not in _UNOWNED and value is not None}
     rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata")}
     return {**rest, "metadata": meta} if meta else rest
-
-
-def _struct(obj: Object) -> Struct | None:
-    kind = obj.get("kind")
-    return REGISTRY.struct(kind) if isinstance(kind, str) and kind in REGISTRY else None
 
 
 # ── create and update ────────────────────────────────────────────────────────────────────────────────────────
@@ -130,9 +126,9 @@ def _struct(obj: Object) -> Struct | None:
 
 def created(obj: Object, who: Manager) -> Object:
     """A new object: all of it is its maker's, but for the status."""
-    mine = {name: value for name, value in _owned(obj).items() if name != "status"}
+    mine = {name: value for name, value in owned(obj).items() if name != "status"}
     row = _row(Entry(who.name, UPDATE, who.version, who.time, frozenset(), who.subresource))
-    return with_entries(obj, [{**row, "fieldsV1": fieldsets.encoded(_struct(obj), mine)}])
+    return with_entries(obj, [{**row, "fieldsV1": fieldsets.encoded(who.struct, mine)}])
 
 
 def updated(old: Object, new: Object, who: Manager) -> Object:
@@ -145,7 +141,7 @@ def updated(old: Object, new: Object, who: Manager) -> Object:
         entries = read(given or had)
     except ValueError:
         entries, given = read(had), None
-    changes = compare(_struct(new), _owned(old), _owned(new))
+    changes = compare(who.struct, owned(old), owned(new))
     if not changes:
         return with_entries(new, written(entries) if given and given != had else had)
     mine = Entry(who.name, UPDATE, who.version, who.time, frozenset(), who.subresource)
@@ -160,32 +156,37 @@ def updated(old: Object, new: Object, who: Manager) -> Object:
     return with_entries(new, written([*result, mine]))
 
 
+def of_change(who: Manager, changes: fieldsets.Changes) -> list[Object]:
+    """The entry of somebody who has changed these fields, and owned none."""
+    return written([Entry(who.name, UPDATE, who.version, who.time, frozenset(changes.touched), who.subresource)])
+
+
 # ── apply ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def owners(config: Object, who: Manager) -> list[Object]:
     """managedFields of an object that was made by applying `config`."""
-    fields = fields_of(_struct(config), _owned(_without_nulls(config)))
+    fields = fields_of(who.struct, owned(_without_nulls(config)))
     return written([Entry(who.name, APPLY, who.version, who.time, fields, who.subresource)])
 
 
 def applied(live: Object, config: Object, who: Manager, *, force: bool = False) -> Object:
     """What is to become of `live` when somebody applies `config`, with its owners; `live` itself if that changes
     nothing. Conflict, with a cause for each field that others own."""
-    said = _owned(_without_nulls(config))
-    struct = _struct(config)
+    said = owned(_without_nulls(config))
+    struct = who.struct
     mine = Entry(who.name, APPLY, who.version, who.time, fields_of(struct, said), who.subresource)
-    entries = _entries_of(live)
+    entries = _entries_of(live, struct)
     last = next((entry for entry in entries if entry.key == mine.key), None)
     others = [entry for entry in entries if entry.key != mine.key]
-    before = _owned(live)
+    before = owned(live)
     after = fieldsets.merge(struct, before, said)
     if last is not None:
         kept = {path for entry in others for path in entry.fields} | mine.fields
         after = cut(struct, after, fieldsets.unowned(last.fields, kept))
     changes = compare(struct, before, after)
     if not force:
-        _no_conflict(others, changes.touched)
+        no_conflict(others, changes.touched)
     if not changes and last is not None and last.fields == mine.fields:
         return live
     others = [replace(e, fields=drop(e.fields - changes.touched, changes.removed)) for e in others]
@@ -195,15 +196,15 @@ def applied(live: Object, config: Object, who: Manager, *, force: bool = False) 
     return with_entries(whole, written([*others, mine]))
 
 
-def _entries_of(live: Object) -> list[Entry]:
+def _entries_of(live: Object, struct: Struct | None) -> list[Entry]:
     try:
         entries = read(live["metadata"].get("managedFields"))
     except ValueError:
         entries = []
-    if entries:
-        return entries
+    if entries or live["metadata"].get("managedFields") == []:
+        return entries  # an empty list: its fields are owned, but by nobody in this version
     time = str(live["metadata"].get("creationTimestamp") or "")
-    fields = fields_of(_struct(live), _owned(live), made=True)
+    fields = fields_of(struct, owned(live), made=True)
     return [Entry(BEFORE, UPDATE, str(live["apiVersion"]), time, fields)]
 
 
@@ -213,7 +214,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _no_conflict(others: Sequence[Entry], touched: set[fieldsets.Path]) -> None:
+def no_conflict(others: Sequence[Entry], touched: set[fieldsets.Path]) -> None:
     lost = [(entry, path) for entry in others for path in sorted(entry.fields & touched)]
     if not lost:
         return

@@ -12,7 +12,8 @@ import jsonpointer
 
 from cluster.api.defaults import SCHEMAS as _TABLES  # noqa: F401  (reads the schema's tables)
 from cluster.api.meta import Object, deep_copy
-from cluster.api.schema import REGISTRY, ListOf, Struct, Type
+from cluster.api.schema import ListOf, Struct, Type
+from cluster.api.versions import struct_of
 from cluster.errors import StatusError
 
 PatchType = Literal["json", "merge", "strategic"]
@@ -39,9 +40,7 @@ def apply(obj: Object, patch: Any, type: str) -> Object:
         result = merge(obj, patch)
         assert isinstance(result, dict)  # the patch is an object
         return result
-    kind = obj.get("kind")
-    struct = REGISTRY.struct(kind) if isinstance(kind, str) and kind in REGISTRY else None
-    return _merge_map(obj, patch, struct)
+    return _merge_map(obj, patch, struct_of(str(obj.get("kind")), str(obj.get("apiVersion"))))
 
 
 def _kind_of(value: Any) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from cluster.api import defaults as _tables  # noqa: F401  (reads the schema's tables)
 from cluster.api.meta import Object
-from cluster.api.schema import REGISTRY, ListOf, MapOf, Struct, Type
+from cluster.api.schema import ListOf, MapOf, Struct, Type
+from cluster.api.versions import struct_of
 
 
 def unknown_fields(obj: Object) -> list[str]:
@@ -25,8 +26,7 @@ def without_unknown(obj: Object) -> Object:
 
 
 def _struct(obj: Object) -> Struct | None:
-    kind = obj.get("kind")
-    return REGISTRY.struct(kind) if isinstance(kind, str) and kind in REGISTRY else None
+    return struct_of(str(obj.get("kind")), str(obj.get("apiVersion")))
 
 
 def _unknown(type: Type | None, value: Any, path: str) -> Iterator[str]:

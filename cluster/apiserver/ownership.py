@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cluster.api import managedfields
+from cluster.api import managedfields, versions
 from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, shown
 from cluster.api.kinds import Kind
 from cluster.api.managedfields import Manager
 from cluster.api.meta import name_of, namespace_of, timestamp
-from cluster.api.schema import REGISTRY
+from cluster.api.model import Model
+from cluster.api.schema import REGISTRY, Struct
 from cluster.api.unknown import unknown_fields, without_unknown
-from cluster.apiserver import refusals, registry, subresources
+from cluster.apiserver import ownedversions, refusals, registry, subresources
 from cluster.apiserver.registry import NOTHING, Outcome
 from cluster.apiserver.request import Call
 from cluster.errors import StatusError
@@ -29,12 +30,18 @@ def manager(kind: Kind, call: Call, now: float, subresource: str = "") -> Manage
     name = call.args.text("fieldManager")
     if not name and call.request is not None:
         name = re.sub(r"-\d+$", "", call.request.src)
-    return Manager(name, kind.api_version, timestamp(now), subresource)
+    return Manager(name, kind.api_version, timestamp(now), subresource, _struct(kind))
+
+
+def _struct(kind: Kind) -> Struct:
+    if kind.model is not None:
+        return kind.model.struct
+    return REGISTRY.struct(kind.kind if kind.form is None else kind.form.struct)
 
 
 def made(obj: Object, call: Call, who: Manager) -> Object:
     """A new object; with its owner if the request named one."""
-    return managedfields.created(obj, who) if call.args.text("fieldManager") else obj
+    return ownedversions.created(obj, who) if call.args.text("fieldManager") else obj
 
 
 def kept(old: Object, outcome: Outcome, who: Manager) -> Outcome:
@@ -43,10 +50,17 @@ def kept(old: Object, outcome: Outcome, who: Manager) -> Outcome:
         old["metadata"].get("managedFields") or outcome.obj["metadata"].get("managedFields")
     ):
         return outcome
-    new = managedfields.updated(old, outcome.obj, who)
+    new = ownedversions.updated(old, outcome.obj, who)
     if not outcome.remove and registry.same(old, new):
         return NOTHING
     return Outcome(new, outcome.remove, outcome.claims, outcome.releases)
+
+
+def given(kind: Kind, call: Call) -> Object:
+    """The object that came with a request, without fields that are unknown, as it is stored. Over the bus it may be in
+    any version that is served; at the second door the URL says which."""
+    version = versions.view_of(kind, call.args.any("object")) if call.request is not None else kind
+    return versions.read(version, known(version, call.args.object(version), call))
 
 
 # ── unknown fields ───────────────────────────────────────────────────────────────────────────────────────────
@@ -58,7 +72,8 @@ def known(kind: Kind, obj: Object, call: Call, patch: Any = None) -> Object:
     mode = call.args.text("fieldValidation")
     if not mode:
         return obj
-    found = [f'unknown field "{path}"' for path in unknown_fields(obj)]
+    model = kind.model
+    found = [f'unknown field "{path}"' for path in (unknown_fields(obj) if model is None else model.unknown(obj))]
     told = [*call.args.texts("duplicates"), *found]
     if not told:
         return obj
@@ -66,7 +81,9 @@ def known(kind: Kind, obj: Object, call: Call, patch: Any = None) -> Object:
         raise _strict(kind, ", ".join(told), patch)
     if mode == "Warn":
         call.warn(told)
-    return without_unknown(obj) if found else obj
+    if model is not None or not found:
+        return obj  # what its schema does not name goes when it is completed
+    return without_unknown(obj)
 
 
 def _strict(kind: Kind, told: str, patch: Any) -> StatusError:
@@ -88,7 +105,10 @@ def appliable(kind: Kind, config: Object, subresource: str = "") -> Object:
     if config["metadata"].get("managedFields"):
         raise refusals.bad_request("metadata.managedFields must be nil")
     errors = Errors()
-    REGISTRY.struct(kind.kind).check(config, ROOT, errors)
+    if kind.model is None:
+        _struct(kind).check(config, ROOT, errors)
+    else:
+        _check_custom(kind.model, config, errors)
     wrong = []
     for error in errors.found:
         if error.reason == UNKNOWN_FIELD:
@@ -108,11 +128,17 @@ def appliable(kind: Kind, config: Object, subresource: str = "") -> Object:
     return {name: value for name, value in config.items() if name != "status"} if kind.status else config
 
 
+def _check_custom(model: Model, config: Object, errors: Errors) -> None:
+    for path in model.unknown(config):
+        errors.add((ROOT, path), UNKNOWN_FIELD, "unknown field")
+    model.check(model.pruned(config), errors)
+
+
 def apply(kind: Kind, old: Object, config: Object, who: Manager, *, force: bool) -> Outcome:
     """What becomes of `old` when `config` is applied to it. Conflict, as `managedfields.applied`."""
     meta = config["metadata"]
     registry.check_preconditions(kind, old, meta.get("uid") or "", meta.get("resourceVersion") or "")
-    new = managedfields.applied(old, config, who, force=force)
+    new = ownedversions.applied(old, config, who, force=force)
     if new is old:
         return NOTHING
     if not who.subresource:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.api import versions
 from cluster.api.kinds import Kind
 from cluster.api.meta import Object
 from cluster.api.selectors import parse_field_selector, parse_label_selector
@@ -104,6 +105,10 @@ class Reads:
             "objects": [_partial(kind, obj) for obj in objects],
         }
 
+    def count(self, kind: Kind) -> int:
+        """How many there are, as far as the cache knows."""
+        return len(self._cache.objects(kind.key))
+
     async def selected(self, kind: Kind, call: Call) -> Sequence[Object]:
         """All that the request selects, fresh: what a deletion of a collection acts on."""
         selection = select(kind, call.args)
@@ -172,7 +177,7 @@ class Reads:
 def select(kind: Kind, args: Arguments) -> Selection:
     """BadRequest for a selector that cannot be read, or for a field that this kind does not select by."""
     namespace = args.text("namespace") if kind.namespaced else ""
-    fields = parse_field_selector(args.text("fields"), kind.fields)
+    fields = parse_field_selector(versions.selector(kind, args.text("fields")), kind.fields)
     return Selection(namespace, parse_label_selector(args.text("labels")), fields)
 
 

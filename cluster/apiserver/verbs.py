@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cluster.api import managedfields
+from cluster.api import managedfields, versions
 from cluster.api.kinds import KINDS, Kind
 from cluster.api.managedfields import Manager
 from cluster.api.meta import Object, key_of, name_of, namespace_of, revision_of
@@ -32,6 +32,11 @@ from cluster.apiserver.watchcache import Stored, WatchCache
 from cluster.errors import StatusError
 from cluster.world.host import Host
 
+NO_STRATEGY = (
+    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, "
+    "application/merge-patch+json, application/apply-patch+yaml"
+)
+"""Who sends a strategic patch of a custom object: nothing is known of how its lists are merged."""
 NAME_TRIES = 8
 """Draws for a generateName before the clash is reported."""
 
@@ -63,7 +68,7 @@ class Verbs:
     # ── verbs ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def create(self, kind: Kind, call: Call) -> Object:
-        given = ownership.known(kind, call.args.object(kind), call)
+        given = ownership.given(kind, call)
         await self._feed.ready()
         for _ in range(NAME_TRIES):
             try:
@@ -75,13 +80,13 @@ class Verbs:
         raise refusals.already_exists(kind, str(given["metadata"]["generateName"]))
 
     async def update(self, kind: Kind, call: Call) -> Object:
-        given = ownership.known(kind, call.args.object(kind), call)
+        given = ownership.given(kind, call)
         return await self._modify(
             kind, _key(kind, given), call, lambda old: registry.prepare_update(kind, old, given), owned=""
         )
 
     async def update_status(self, kind: Kind, call: Call) -> Object:
-        given = ownership.known(kind, call.args.object(kind), call)
+        given = ownership.given(kind, call)
         return await self._modify(
             kind, _key(kind, given), call, lambda old: subresources.set_status(kind, old, given), owned="status"
         )
@@ -123,7 +128,7 @@ class Verbs:
         return await self._patch(kind, call, partial(ephemeral.replace, kind), owned=ephemeral.SUBRESOURCE)
 
     async def update_ephemeral(self, kind: Kind, call: Call) -> Object:
-        given = ownership.known(kind, call.args.object(kind), call)
+        given = ownership.given(kind, call)
         change = partial(ephemeral.replace, kind, given=given)
         return await self._modify(kind, _key(kind, given), call, change, owned=ephemeral.SUBRESOURCE)
 
@@ -158,14 +163,15 @@ class Verbs:
         """`applied`: whose configuration `given` is."""
         obj = registry.prepare_create(kind, given, self._host.clock.now(), self._host.rng)
         within = await self._home(kind, obj, call)
-        review = self._admission.review(kind, (CREATE, ""), call, obj)
+        review = self._admission.review(versions.stored(kind), (CREATE, ""), call, obj)
         if review is not None:
             await self._admission.mutate(review, call)
             assert review.obj is not None
             obj = registry.requalified(kind, obj, review.obj)
         obj = registry.complete(kind, obj)
         if applied is not None:
-            obj = managedfields.with_entries(obj, managedfields.owners(given, applied))
+            config = versions.in_version(given, applied.version)
+            obj = managedfields.with_entries(obj, managedfields.owners(config, applied))
         else:
             obj = ownership.made(obj, call, ownership.manager(kind, call, self._host.clock.now()))
         if review is not None:
@@ -272,7 +278,8 @@ class Verbs:
         """What admission makes of a change, and what it charges. A refusal is a StatusError."""
         if outcome.obj is None:
             return outcome, ()
-        review = self._admission.review(kind, asked, call, None if asked[0] == DELETE else outcome.obj, old)
+        new = None if asked[0] == DELETE else outcome.obj
+        review = self._admission.review(versions.stored(kind), asked, call, new, old)
         if review is None:
             return outcome, ()
         await self._admission.mutate(review, call)
@@ -291,9 +298,7 @@ class Verbs:
             await self._admission.mutate(review, call)
             await self._admission.validate(review, call)
 
-    async def change_status(
-        self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None
-    ) -> Object:
+    async def change_status(self, kind: Kind, key: str, call: Call, change: Change, owned: str | None = None) -> Object:
         """Carry out `change` of the status of the object at `key`, the server's own or one that comes through the
         subresource `owned`; the object as it then is."""
         return await self._modify(kind, key, call, change, owned, asked=(UPDATE, "status"))
@@ -333,7 +338,7 @@ class Verbs:
                 if error.reason != "NotFound" or subresource:
                     raise
             try:
-                made = await self._create(kind, config, call, who)
+                made = await self._create(kind, versions.read(kind, config), call, who)
                 call.made = True
                 return made
             except StatusError as error:
@@ -344,9 +349,12 @@ class Verbs:
         self, kind: Kind, call: Call, prepare: Callable[[Object, Object], Outcome], owned: str = ""
     ) -> Object:
         patch, type = call.args.any("patch"), call.args.text("type")
+        if kind.custom and type == "strategic":
+            raise StatusError("UnsupportedMediaType", NO_STRATEGY)
 
         def change(old: Object) -> Outcome:
-            new = ownership.known(kind, well_formed(kind, apply(old, patch, type)), call, patch)
+            patched = apply(versions.show(kind, old), patch, type)
+            new = versions.read(kind, ownership.known(kind, well_formed(kind, patched), call, patch))
             if _key(kind, new) != key_of(old):
                 raise refusals.bad_request("a patch may not change name or namespace")
             return prepare(old, new)

@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 import yaml
 
+from cluster.api import versions
 from cluster.api.kinds import Kind
+from cluster.api.model import Model
 from cluster.api.printing import Printer
 from cluster.apiserver.hub import Codec, item_of
 from cluster.apiserver.reads import list_metadata
@@ -40,6 +42,25 @@ BOOKMARK = b'{"type":"BOOKMARK"'
 JSON_CODEC = Codec("json", json_event, json_bytes)
 
 
+def in_version(kind: Kind, obj: Object) -> Object:
+    """An object as the version shows it that was asked for; a custom one differs by its apiVersion only."""
+    if kind.form is not None:
+        return versions.show(kind, obj) if obj.get("kind") == kind.kind else obj
+    if kind.model is None or obj.get("kind") != kind.kind or obj.get("apiVersion") == kind.api_version:
+        return obj
+    return {**obj, "apiVersion": kind.api_version}
+
+
+def json_codec(kind: Kind) -> Codec:
+    if kind.model is None and kind.form is None:
+        return JSON_CODEC
+    return Codec(
+        f"json/{kind.api_version}",
+        lambda type, obj: json_event(type, in_version(kind, obj)),
+        lambda obj: json_bytes(in_version(kind, obj)),
+    )
+
+
 def body_of(form: Form, value: Any) -> bytes:
     """Any document, in the media type of `form`."""
     if form.media == YAML:
@@ -54,7 +75,7 @@ def body_of(form: Form, value: Any) -> bytes:
 def object_body(kind: Kind, form: Form, obj: Object, now: float, include: str = "Metadata") -> bytes:
     """One object as `form` wants it. What is not an object of `kind` (a Status, a Scale) stays as it is."""
     if obj.get("kind") != kind.kind or not form.transform:
-        return body_of(form, obj)
+        return body_of(form, in_version(kind, obj))
     if form.transform == TABLE:
         meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return body_of(form, table(kind, [obj], meta, now, (form.version, include)))
@@ -73,8 +94,9 @@ def list_body(kind: Kind, form: Form, page: Page, now: float, include: str = "Me
         return body_of(form, {**head, "items": items})
     head = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": meta}
     if form.media == YAML:
-        return body_of(form, {**head, "items": [stored.obj for stored in page.items]})
-    items_json = b",".join([item_of(JSON_CODEC, stored) for stored in page.items])
+        return body_of(form, {**head, "items": [in_version(kind, stored.obj) for stored in page.items]})
+    codec = json_codec(kind)
+    items_json = b",".join([item_of(codec, stored) for stored in page.items])
     return b'%b,"items":[%b]}' % (json_bytes(head)[:-1], items_json)
 
 
@@ -95,15 +117,34 @@ def table(kind: Kind, objects: Sequence[Object], meta: Object, now: float, how: 
     version, include = how
     rows = []
     for obj in objects:
-        cells = [_cell(text) if integer else text for text, integer in _cells(kind.printer, obj, now)]
+        cells = _row(kind, obj, now)
         row: Object = {"cells": cells}
         if include == "Object":
-            row["object"] = obj
+            row["object"] = in_version(kind, obj)
         elif include == "Metadata":
             row["object"] = partial(obj, version)
         rows.append(row)
     head = {"kind": TABLE, "apiVersion": f"meta.k8s.io/{version}", "metadata": meta}
-    return {**head, "columnDefinitions": columns(kind.printer), "rows": rows}
+    heads = columns(kind.printer) if kind.model is None else _custom_columns(kind.model)
+    return {**head, "columnDefinitions": heads, "rows": rows}
+
+
+def _custom_columns(model: Model) -> list[Object]:
+    words = ("name", "type", "format", "description", "priority")
+    return [
+        {**dict(zip(words, column, strict=True)), "format": column[2] or ("name" if not n else "")}
+        for n, column in enumerate(model.columns)
+    ]
+
+
+def _row(kind: Kind, obj: Object, now: float) -> list[Any]:
+    if kind.model is None:
+        return [_cell(text) if integer else text for text, integer in _cells(kind.printer, obj, now)]
+    types = [column[1] for column in kind.model.columns]
+    return [
+        _cell(text) if type in ("integer", "number") else text
+        for text, type in zip(kind.printer.row(obj, now), types, strict=True)
+    ]
 
 
 def columns(printer: Printer) -> list[Object]:
@@ -149,19 +190,22 @@ def _title(text: str) -> str:
 
 def codec_of(kind: Kind, form: Form, include: str, now: Now) -> Codec:
     """How a watcher wants its events. Tables of one row each; a bookmark's table has none."""
+    mine = f"/{kind.api_version}" if kind.custom or kind.form is not None else ""
     if form.transform == TABLE:
 
         def row(type: str, obj: Object) -> bytes:
             if type in ("BOOKMARK", "ERROR"):
-                return json_event(type, obj)
+                return json_event(type, in_version(kind, obj))
             meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             return json_event(type, table(kind, [obj], meta, now(), (form.version, include)))
 
-        return Codec(f"table/{form.version}/{include}", row, json_bytes)
+        return Codec(f"table/{form.version}/{include}{mine}", row, json_bytes)
     if form.transform:
 
         def part(type: str, obj: Object) -> bytes:
-            return json_event(type, obj if type in ("BOOKMARK", "ERROR") else partial(obj, form.version))
+            if type in ("BOOKMARK", "ERROR"):
+                return json_event(type, in_version(kind, obj))
+            return json_event(type, partial(obj, form.version))
 
-        return Codec(f"partial/{form.version}", part, json_bytes)
-    return JSON_CODEC
+        return Codec(f"partial/{form.version}{mine}", part, json_bytes)
+    return json_codec(kind)

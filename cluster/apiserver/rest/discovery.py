@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cluster.api.kinds import KINDS, Kind
+from cluster.api.customkinds import version_order
+from cluster.api.kinds import Kind
+from cluster.api.versions import served
 from cluster.apiserver.rest.paths import UNKNOWN, Document
 from cluster.apiserver.rest.reviewkinds import METRIC_KINDS, REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
@@ -17,7 +19,7 @@ Object = dict[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 Served = Kind | ReviewKind
-SERVED: tuple[Served, ...] = (*KINDS.values(), *REVIEW_KINDS, *METRIC_KINDS)
+SERVED: tuple[Served, ...] = (*served(), *REVIEW_KINDS, *METRIC_KINDS)
 PART_VERBS = ("get", "patch", "update")
 
 
@@ -55,7 +57,7 @@ def _verbs(kind: Served) -> list[str]:
 def groups(kinds: Iterable[Served] = SERVED) -> dict[str, dict[str, list[Served]]]:
     """group -> version -> its kinds by plural; the core group ("") first."""
     found: dict[str, dict[str, list[Served]]] = {"": {}}
-    for kind in sorted(kinds, key=lambda k: (k.group, k.version, k.plural)):
+    for kind in sorted(kinds, key=lambda k: (k.group, version_order(k.version), k.plural)):
         found.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
     return found
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from cluster.api.kinds import KINDS, Kind
+from cluster.api.kinds import Kind
 from cluster.api.schema import REGISTRY, Enum, ListOf, MapOf, Struct, Type
+from cluster.api.versions import served
 from cluster.apiserver.rest.answers import json_bytes
 from cluster.apiserver.rest.paths import UNKNOWN
 from cluster.errors import StatusError
@@ -32,7 +33,7 @@ def path_of(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-def index(kinds: Iterable[Kind] = KINDS.values()) -> Object:
+def index(kinds: Iterable[Kind] = served()) -> Object:
     """/openapi/v3: where the document of each group version is; the hash makes it cacheable for good."""
     places = dict.fromkeys((kind.group, kind.version) for kind in kinds)
     paths = {
@@ -49,18 +50,27 @@ def _digest(group: str, version: str) -> str:
 @cache
 def document(path: str) -> bytes:
     """The document of "api/v1" or "apis/apps/v1" as JSON. NotFound for another path."""
-    kinds = [kind for kind in KINDS.values() if path_of(kind.group, kind.version) == path]
+    kinds = [kind for kind in served() if path_of(kind.group, kind.version) == path]
     if not kinds:
         raise StatusError("NotFound", UNKNOWN)
     schemas: dict[str, Object] = {}
     paths: dict[str, Object] = {}
     for kind in kinds:
-        _add(REGISTRY.struct(kind.kind), schemas)
-        schemas[kind.kind]["x-kubernetes-group-version-kind"] = [_gvk(kind)]
-        for where, item in _paths(kind, "/" + path):
+        add(REGISTRY.struct(schema_of(kind)), schemas)
+        schemas[schema_of(kind)]["x-kubernetes-group-version-kind"] = [_gvk(kind)]
+        for where, item in paths_of(kind, "/" + path):
             paths[where] = item
+    return json_bytes(whole(paths, schemas))
+
+
+def whole(paths: Object, schemas: Object) -> Object:
     info = {"title": "Kubernetes", "version": "v1.32.0"}
-    return json_bytes({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+
+
+def schema_of(kind: Kind) -> str:
+    """What its schema is called in the document."""
+    return kind.kind if kind.form is None else kind.form.struct
 
 
 def _gvk(kind: Kind) -> Object:
@@ -70,7 +80,7 @@ def _gvk(kind: Kind) -> Object:
 # ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _add(struct: Struct, schemas: dict[str, Object]) -> None:
+def add(struct: Struct, schemas: dict[str, Object]) -> None:
     """The schema of a struct, and of all that it mentions."""
     if struct.name in schemas:
         return
@@ -98,7 +108,7 @@ def _add(struct: Struct, schemas: dict[str, Object]) -> None:
 
 def _shape(type: Type, schemas: dict[str, Object]) -> Object:
     if isinstance(type, Struct):
-        _add(type, schemas)
+        add(type, schemas)
         return {"$ref": f"#/components/schemas/{type.name}"}
     if isinstance(type, Enum):
         return {"type": "string", "enum": list(type.values)}
@@ -121,7 +131,7 @@ def _shape(type: Type, schemas: dict[str, Object]) -> Object:
 # ── paths ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _paths(kind: Kind, prefix: str) -> list[tuple[str, Object]]:
+def paths_of(kind: Kind, prefix: str) -> list[tuple[str, Object]]:
     base = f"{prefix}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{prefix}/{kind.plural}"
     one = f"{base}/{{name}}"
     found: list[tuple[str, Object]] = [
@@ -143,7 +153,7 @@ def _paths(kind: Kind, prefix: str) -> list[tuple[str, Object]]:
 
 
 def _operation(kind: Kind, action: str) -> Object:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.kind}"}}}
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema_of(kind)}"}}}
     operation: Object = {
         "responses": {"200": {"description": "OK", "content": content}},
         "x-kubernetes-action": action,

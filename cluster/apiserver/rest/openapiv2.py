@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable
 from functools import cache
 
-from cluster.api.kinds import KINDS, Kind
+from cluster.api.kinds import Kind
+from cluster.api.versions import served
 
 ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 MEDIA = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
@@ -21,7 +22,7 @@ MEDIA = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 def document() -> bytes:
     """Document {1 swagger, 2 info {1 title, 2 version}, 8 paths {2 path}}."""
     info = _text(1, "Kubernetes") + _text(2, "v1.32.0")
-    return _text(1, "2.0") + _field(2, info) + _field(8, b"".join(_field(2, _path(kind)) for kind in KINDS.values()))
+    return _text(1, "2.0") + _field(2, info) + _field(8, b"".join(_field(2, _path(kind)) for kind in served()))
 
 
 def _path(kind: Kind) -> bytes:

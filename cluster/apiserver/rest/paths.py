@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import unquote
 
 from cluster.api.kinds import KINDS, Kind
+from cluster.api.versions import served
 from cluster.apiserver.rest.reviewkinds import METRIC_KINDS, REVIEW_KINDS, ReviewKind
 from cluster.errors import StatusError
 
@@ -64,19 +66,25 @@ class Measure:
 Named = Resource | Document | Question | Measure
 
 
+class Places(Protocol):
+    """(group, version, plural) -> the kind."""
+
+    def get(self, place: tuple[str, str, str], /) -> Kind | None: ...
+
+
 def plurals(kinds: Mapping[str, Kind] = KINDS) -> dict[tuple[str, str, str], Kind]:
-    """(group, version, plural) of every kind."""
-    return {(kind.group, kind.version, kind.plural): kind for kind in kinds.values()}
+    """(group, version, plural) of every version of every kind."""
+    return {(kind.group, kind.version, kind.plural): kind for kind in served(kinds.values())}
 
 
-_PLURALS = plurals()
+BUILT_IN = plurals()
 _REVIEWS = {(kind.group, kind.version, kind.plural): kind for kind in REVIEW_KINDS}
 
 
 _METRICS = {(kind.group, kind.version, kind.plural): kind for kind in METRIC_KINDS}
 
 
-def parse(path: str, table: Mapping[tuple[str, str, str], Kind] = _PLURALS) -> Named:
+def parse(path: str, table: Places = BUILT_IN) -> Named:
     """What `path` (still percent-encoded, without the query) names. NotFound for what is nowhere; BadRequest for a
     path with empty or dotted parts, which no client of good will sends. A slash at the end means nothing."""
     parts = path.strip("/").split("/")
@@ -103,7 +111,7 @@ def _word(part: str) -> str:
     return word
 
 
-def _in_group(group: str, version: str, words: list[str], table: Mapping[tuple[str, str, str], Kind]) -> Named:
+def _in_group(group: str, version: str, words: list[str], table: Places) -> Named:
     if not words:
         return Document("resources", group, version)
     namespace = ""

@@ -85,6 +85,7 @@ Event
     8 count int
     9 type string
     10 eventTime MicroTime
+    11 series EventSeries
     12 action string
     13 related ObjectReference
     14 reportingComponent string
@@ -92,12 +93,50 @@ Event
 EventSource
     1 component string
     2 host string
+EventSeries
+    1 count int
+    2 lastObservedTime MicroTime
+Event@events.k8s.io/v1
+    1 metadata ObjectMeta
+    2 eventTime MicroTime
+    3 series EventSeries
+    4 reportingController string
+    5 reportingInstance string
+    6 action string
+    7 reason string
+    8 regarding ObjectReference
+    9 related ObjectReference
+    10 note string
+    11 type string
+    12 deprecatedSource EventSource
+    13 deprecatedFirstTimestamp Time
+    14 deprecatedLastTimestamp Time
+    15 deprecatedCount int
 ResourceQuota
     1 metadata ObjectMeta
     2 spec ResourceQuotaSpec
 ResourceQuotaSpec
     1 hard {Quantity}
     2 scopes [string]
+    3 scopeSelector ScopeSelector
+ScopeSelector
+    1 matchExpressions [ScopedResourceSelectorRequirement]
+ScopedResourceSelectorRequirement
+    1 scopeName string
+    2 operator string
+    3 values [string]
+LimitRange
+    1 metadata ObjectMeta
+    2 spec LimitRangeSpec
+LimitRangeSpec
+    1 limits [LimitRangeItem]
+LimitRangeItem
+    1 type string
+    2 max {Quantity}
+    3 min {Quantity}
+    4 default {Quantity}
+    5 defaultRequest {Quantity}
+    6 maxLimitRequestRatio {Quantity}
 Binding
     1 metadata ObjectMeta
     2 target ObjectReference
