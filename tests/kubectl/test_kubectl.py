@@ -10,13 +10,14 @@ import pytest
 from tests.kubectl.kubectl import Kubectl, cluster, minor_of
 from tests.kubectl.row import Row, row
 from tests.kubectl.rows_cluster import CLUSTER
+from tests.kubectl.rows_identity import IDENTITY
 from tests.kubectl.rows_objects import OBJECTS
 from tests.kubectl.rows_workloads import WORKLOADS
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
 SUBNET = 172
-STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS}
+STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **IDENTITY}
 
 
 SINCE = (
