@@ -140,6 +140,7 @@ def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> l
         door: dict[str, Any] = {name: f"{folders.pki}/{file}" for name, file in files.items()}
         server["access"] = {"signing_key": f"{folders.pki}/sa.key", "token_file": f"{folders.pki}/tokens.csv"}
         server["disable_admission"] = ()
+        server["advertise"] = machine_ip(spec.subnet, BALANCER)
         server["https"] = {"address": machine_ip(spec.subnet, machine), "port": API_PORT, **door}
     common = {"apiservers": apiservers(spec, i), "timing": timing}
     manager: dict[str, Any] = dict(common)

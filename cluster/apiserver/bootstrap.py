@@ -1,4 +1,4 @@
-"""What every cluster has from its first moment: four namespaces and the Service default/kubernetes.
+"""What every cluster has from its first moment: four namespaces, the Service default/kubernetes and what is behind it.
 
 Shell. Idempotent, and several apiservers may do it at once. Must not change what is there.
 """
@@ -24,8 +24,8 @@ PAUSE = 0.2
 """Seconds between tries while the store does not answer."""
 
 
-def objects(ranges: Ranges) -> list[Object]:
-    """In the order in which they have to be made."""
+def objects(ranges: Ranges, advertise: str = "") -> list[Object]:
+    """In the order in which they have to be made. `advertise`: the address behind the Service, "" for none."""
     found: list[Object] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
     labels = {"component": "apiserver", "provider": "kubernetes"}
     port = {"name": "https", "port": 443, "targetPort": 6443, "protocol": "TCP"}
@@ -37,13 +37,36 @@ def objects(ranges: Ranges) -> list[Object]:
             "spec": {"clusterIP": ranges.first_address, "ports": [port]},
         }
     )
-    return found
+    return [*found, *_behind(advertise)] if advertise else found
 
 
-async def bootstrap(verbs: Verbs, cache: WatchCache, ranges: Ranges, timeout: float) -> None:
+def _behind(address: str) -> list[Object]:
+    """What proxies send those to who ask the Service."""
+    port = {"name": "https", "port": 6443, "protocol": "TCP"}
+    place = {"name": "kubernetes", "namespace": "default"}
+    unmirrored = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": {**place, "labels": unmirrored},
+            "subsets": [{"addresses": [{"ip": address}], "ports": [port]}],
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**place, "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+            "ports": [port],
+        },
+    ]
+
+
+async def bootstrap(verbs: Verbs, cache: WatchCache, ranges: Ranges, timeout: float, advertise: str = "") -> None:
     """Until all of them are there. In a cluster that has them nothing is asked of the store: a restarted apiserver
     must be able to serve what it has when no majority can be reached."""
-    for obj in objects(ranges):
+    for obj in objects(ranges, advertise):
         if cache.get(obj["kind"], key_of(obj)) is not None:
             continue
         made = await _made(verbs, obj, timeout)

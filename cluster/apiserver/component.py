@@ -79,6 +79,8 @@ class Config:
     """Seconds after which an Event that nothing was added to is deleted."""
     https: Https | None = None
     """The second door; None: there is only the bus."""
+    advertise: str = ""
+    """The address at which pods find the second door, behind the Service default/kubernetes; "" for none."""
     access: Access | None = None
     """Who may come in; None: whoever has a certificate, and roles count for nothing."""
     disable_admission: tuple[str, ...] = ("ServiceAccount",)
@@ -168,7 +170,8 @@ class Apiserver:
 
     async def _start(self) -> None:
         await self.feed.ready()
-        await bootstrap(self.verbs, self.cache, self.ranges, self.config.timing.request_timeout)
+        timeout = self.config.timing.request_timeout
+        await bootstrap(self.verbs, self.cache, self.ranges, timeout, self.config.advertise)
         self._open.set()
         if self.roles is not None:
             await self.roles.run()

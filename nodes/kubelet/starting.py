@@ -23,6 +23,7 @@ from nodes.kubelet.runtime import Container, ContainerKey, ContainerSpec, Runtim
 from nodes.kubelet.volumes import mounts_of, volumes_of
 
 CONFIG_ERROR = "CreateContainerConfigError"
+HOME = "default"
 
 
 async def start_container(kit: Kit, pod: Object, container: Object, attempt: int, ip: str) -> Container:
@@ -74,6 +75,9 @@ async def _spec(kit: Kit, pod: Object, container: Object, attempt: int, ip: str)
     if kit.config.service_links and (pod.get("spec") or {}).get("enableServiceLinks", True):
         answer = await kit.client.list("Service", namespace, resource_version="0")
         services = answer["items"]
+    if kit.config.service_links and namespace != HOME:  # every pod is told where the apiserver is
+        answer = await kit.client.list("Service", HOME, fields="metadata.name=kubernetes", resource_version="0")
+        services = [*services, *answer["items"]]
     tokens = await _tokens(kit, pod) if container.get("volumeMounts") else {}
     around = replace(kit.surroundings(ip, sources, services), tokens=tokens)
     env = environment(pod, container, around)
