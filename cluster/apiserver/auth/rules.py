@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
 MASTERS = "system:masters"
@@ -39,10 +39,9 @@ def account(namespace: str, name: str, uid: str = "", extra: tuple[tuple[str, tu
     return Who(f"{ACCOUNT}{namespace}:{name}", groups, uid, extra)
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """What is to be done: `verb` as RBAC names it ("get", "list", "watch", "create", "update", "patch", "delete",
-    "deletecollection"); a resource, or `path` of a document."""
+    "deletecollection"); a resource, or `path` of a document. A named tuple, for there is one per request."""
 
     verb: str
     group: str = ""
@@ -107,7 +106,12 @@ class Grant:
     granted: tuple[Rule, ...]
 
     def allows(self, who: Who, asked: Attributes) -> bool:
-        return any(rule.allows(asked) for rule in self.rules(who))
+        if self.group and self.group not in who.groups:
+            return False
+        for rule in self.granted:
+            if rule.allows(asked):
+                return True
+        return False
 
     def rules(self, who: Who, namespace: str = "") -> Sequence[Rule]:
         return self.granted if not self.group or self.group in who.groups else ()

@@ -110,8 +110,10 @@ def _verb(method: str, resource: Resource, verb: str) -> str:
 
 def authorize(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) -> None:
     """Forbidden, in Kubernetes' words, if none allows it."""
-    if not any(authorizer.allows(who, asked) for authorizer in authorizers):
-        raise refused(who, asked, explained(who, asked, authorizers))
+    for authorizer in authorizers:
+        if authorizer.allows(who, asked):
+            return
+    raise refused(who, asked, explained(who, asked, authorizers))
 
 
 def explained(who: Who, asked: Attributes, authorizers: Sequence[Authorizer]) -> str:
