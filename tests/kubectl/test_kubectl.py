@@ -11,13 +11,14 @@ from tests.kubectl.kubectl import Kubectl, cluster, minor_of
 from tests.kubectl.row import Row, row
 from tests.kubectl.rows_cluster import CLUSTER
 from tests.kubectl.rows_identity import IDENTITY
+from tests.kubectl.rows_morekinds import MORE_KINDS
 from tests.kubectl.rows_objects import OBJECTS
 from tests.kubectl.rows_workloads import WORKLOADS
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
 SUBNET = 172
-STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **IDENTITY}
+STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **MORE_KINDS, **IDENTITY}
 
 
 SINCE = (
@@ -35,8 +36,8 @@ SINCE = (
 )
 """(what of a command, the minor version of kubectl that has it, why)."""
 
-STORY_SINCE = {"validation": 25}
-"""Before, kubectl validated by itself."""
+STORY_SINCE = {"validation": 25, "batch": 25, "sets": 25, "budgets": 25}
+"""Before, kubectl validated by itself; before 1.25 it made CronJobs, budgets and autoscalers in beta versions."""
 
 
 def since(each: Row) -> int:

@@ -11,6 +11,7 @@ from cluster.api import births, cron
 from cluster.api.defaults import default
 from cluster.api.kinds import KINDS
 from cluster.api.meta import parse_time
+from cluster.api.selectors import of_workload, parse_field_selector
 from cluster.api.tables import table
 from cluster.api.validate import validate
 
@@ -288,6 +289,21 @@ def test_jobs_in_a_row(spec: Object, status: Object, row: tuple[str, ...]) -> No
 def test_a_schedule_that_means_nothing(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
         cron.parse(text)
+
+
+def test_numbers_that_selectors_ask_for() -> None:
+    """A Job's succeeded pods are called status.successful there, and none of them are 0."""
+    chosen = parse_field_selector("status.successful=0", KINDS["Job"].fields)
+    assert chosen.matches(job())
+    assert not chosen.matches({**job(), "status": {"succeeded": 1}})
+    assert parse_field_selector("status.replicas!=0").matches({**rc(), "status": {"replicas": 2}})
+    assert not parse_field_selector("status.replicas!=0").matches({"kind": "ReplicaSet"})
+
+
+def test_selectors_of_controllers_old_and_new() -> None:
+    assert str(of_workload({"matchLabels": {"a": "b"}})) == str(of_workload({"a": "b"})) == "a=b"
+    assert of_workload({}).everything
+    assert of_workload(None).nothing
 
 
 def test_schedules() -> None:
