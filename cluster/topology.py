@@ -5,6 +5,7 @@ Pure. Components are named by strings, never imported: they arrive in their worl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,6 +77,8 @@ class Folders:
     container_socket: str = ""
     pki: str = ""
     """Where certificates are; with them the apiservers open their HTTPS door."""
+    audit: Mapping[str, Any] | None = None
+    """The policy of the apiservers' audit logs; None: they write none."""
 
 
 def masters(spec: ClusterSpec) -> list[str]:
@@ -141,6 +144,7 @@ def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> l
         server["access"] = {"signing_key": f"{folders.pki}/sa.key", "token_file": f"{folders.pki}/tokens.csv"}
         server["disable_admission"] = ()
         server["advertise"] = machine_ip(spec.subnet, BALANCER)
+        server["audit"] = None if folders.audit is None else dict(folders.audit)
         server["https"] = {"address": machine_ip(spec.subnet, machine), "port": API_PORT, **door}
     common = {"apiservers": apiservers(spec, i), "timing": timing}
     manager: dict[str, Any] = dict(common)

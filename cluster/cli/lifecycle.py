@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from cluster.addresses import BALANCER, machine_ip
 from cluster.api.meta import name_of, parse_time
+from cluster.cli import auditing
 from cluster.cli import output as out
 from cluster.cli.certs import KUBECONFIG, PKI, make_identities
 from cluster.cli.etcd import etcd_of, etcd_options, flags_of, look
@@ -65,11 +66,15 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
     return ProcConfig(preload=preload, machines=machines, ports=ports, places=places, subnet=spec.subnet)
 
 
-async def start_cluster(spec: ClusterSpec, where: Path) -> tuple[ProcWorld, list[Placement]]:
-    """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails."""
+async def start_cluster(
+    spec: ClusterSpec, where: Path, audit: dict[str, Any] | None = None
+) -> tuple[ProcWorld, list[Placement]]:
+    """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails. `audit`:
+    the audit policy from now on, {} for none; None: as it was."""
     world = _launch(spec, where)
     try:
         save_spec(where, spec)
+        auditing.keep(where, audit)
         make_identities(where, spec)
         placed = placements(spec, folders(where, world))
         await asyncio.gather(*(world.start(p.name, p.machine, p.spec) for p in placed))
@@ -92,7 +97,8 @@ def _launch(spec: ClusterSpec, where: Path) -> ProcWorld:
 
 
 def folders(where: Path, world: ProcWorld) -> Folders:
-    return Folders(str(where / "containers"), str(world.layout.containers), str(where / PKI))
+    containers = str(where / "containers"), str(world.layout.containers)
+    return Folders(*containers, str(where / PKI), auditing.kept(where))
 
 
 async def wait_ready(session: Session, want: list[str], limit: float = BOOT_LIMIT) -> None:
@@ -129,14 +135,15 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--runtime", default="process", show_default=True, help="Containers: process or simulated.")
 @click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
+@click.option("--audit-policy", default="", help="A YAML file (audit.k8s.io/v1 Policy), or none for no audit log.")
 @etcd_options
 @click.option("--wait/--no-wait", default=True, show_default=True)
 @click.option("-o", "--output", "output", default="", help="json for data.")
 @command
-async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int:
+async def up_command(cluster: str, output: str, wait: bool, audit_policy: str, **flags: Any) -> int:
     """Start a cluster and wait until its nodes are Ready."""
     began, stamp = time.monotonic(), time.time()
-    where = folder(cluster)
+    where, policy = folder(cluster), auditing.read(audit_policy)
     context = click.get_current_context()
     given = [k for k in flags if context.get_parameter_source(k) is not ParameterSource.DEFAULT]
     spec = make_spec(where, **as_before(where, flags, given))
@@ -144,7 +151,7 @@ async def up_command(cluster: str, output: str, wait: bool, **flags: Any) -> int
         print(f"warning: {warning}", file=sys.stderr)
     if spec.etcd is not None:
         await look(spec.etcd, fresh=not (where / "cluster.json").exists())
-    world, placed = await start_cluster(spec, where)
+    world, placed = await start_cluster(spec, where, policy)
     started = time.monotonic()
     await world.close()
     async with Session(cluster) as session:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.kubectl.kubectl import Kubectl, cluster, minor_of
 from tests.kubectl.row import Row, row
+from tests.kubectl.rows_admission import ADMISSION
 from tests.kubectl.rows_cluster import CLUSTER
 from tests.kubectl.rows_identity import IDENTITY
 from tests.kubectl.rows_morekinds import MORE_KINDS
@@ -18,7 +19,7 @@ from tests.kubectl.rows_workloads import WORKLOADS
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
 SUBNET = 172
-STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **MORE_KINDS, **IDENTITY}
+STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **MORE_KINDS, **IDENTITY, **ADMISSION}
 
 
 SINCE = (
@@ -36,7 +37,7 @@ SINCE = (
 )
 """(what of a command, the minor version of kubectl that has it, why)."""
 
-STORY_SINCE = {"validation": 25, "batch": 25, "sets": 25, "budgets": 25}
+STORY_SINCE = {"validation": 25, "quotas": 23, "policies": 23, "batch": 25, "sets": 25, "budgets": 25}
 """Before, kubectl validated by itself; before 1.25 it made CronJobs, budgets and autoscalers in beta versions."""
 
 

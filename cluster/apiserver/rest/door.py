@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -27,6 +28,10 @@ from cluster.errors import StatusError
 MOST_WAITING = 16 << 20
 """Bytes that a reader of a flow may be behind; one that is further behind is cut off: it can list again, and it must
 not cost the server its memory."""
+STALLED = 60.0
+"""Seconds that one write to a reader of a flow may take: who reads nothing for so long is cut off."""
+KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
+"""After 30 seconds of silence, every 10 seconds, three times: then a client is gone without a word."""
 KEEP_ALIVE = 75.0
 """Seconds that an idle connection is kept."""
 MOST_MESSAGE = 4 << 20
@@ -167,14 +172,14 @@ async def _read(request: web.BaseRequest) -> Http:
     """The whole request. TooLarge before more than the limit was read."""
     limit = bodies.MOST_BYTES
     if (request.content_length or 0) > limit:
-        raise StatusError("TooLarge", f"the body has {request.content_length} bytes; the limit is {limit}")
+        raise StatusError("TooLarge", f"Request entity too large: limit is {limit}")
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
                 size += len(part)
                 if size > limit:
-                    raise StatusError("TooLarge", f"the body has more than {limit} bytes")
+                    raise StatusError("TooLarge", f"Request entity too large: limit is {limit}")
                 parts.append(part)
     except TimeoutError:
         raise StatusError("BadRequest", f"the body did not come within {BODY_SECONDS:g} seconds") from None
@@ -186,7 +191,10 @@ async def _read(request: web.BaseRequest) -> Http:
     query = {name: several[0] for name, several in values.items()}
     headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
     who = of_certificate(request.get_extra_info("peercert"))
-    return Http(request.method, request.rel_url.raw_path, query, headers, b"".join(parts), who, values)
+    path = request.rel_url.raw_path
+    return Http(
+        request.method, path, query, headers, b"".join(parts), who, values, request.path_qs, request.remote or ""
+    )
 
 
 def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
@@ -197,25 +205,42 @@ def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
     return response
 
 
+def _cut(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _watched_over(request: web.BaseRequest) -> None:
+    """The system asks a silent client now and then whether it is still there."""
+    end = None if request.transport is None else request.transport.get_extra_info("socket")
+    if end is not None:
+        for option, value in KEEPALIVE.items():
+            end.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 async def _flow(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.StreamResponse:
     """Written as it comes; a reader who goes away ends it, one who does not read is cut off, and when the server stops
     it ends as if it were over."""
     response = web.StreamResponse(headers={"Content-Type": flow.content_type, "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
     await response.prepare(request)
+    _watched_over(request)
     outlet = _Outlet()
     work = lasts(flow.run(outlet.write))
     work.add_done_callback(lambda _: outlet.close())
     try:
         async for data in outlet:
-            await response.write(data)
+            async with asyncio.timeout(STALLED):
+                await response.write(data)
         if outlet.behind:
-            if request.transport is not None:
-                request.transport.abort()
+            _cut(request)
             return response
         await response.write_eof()
     except ConnectionError:
         return response  # the reader has gone
+    except TimeoutError:
+        _cut(request)
+        return response
     finally:
         work.cancel()
         with suppress(asyncio.CancelledError):

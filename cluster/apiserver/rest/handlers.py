@@ -14,10 +14,13 @@ from typing import Any, Protocol
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver import refusals
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.auditlog import AuditLog
 from cluster.apiserver.auth.authentication import without_bearer
 from cluster.apiserver.auth.gate import Gate
+from cluster.apiserver.customs import Customs
+from cluster.apiserver.fairness import Fairness, width_of_list
 from cluster.apiserver.measures import Measures
-from cluster.apiserver.reads import Reader, Reads
+from cluster.apiserver.reads import Reads
 from cluster.apiserver.request import SHARE, Call
 from cluster.apiserver.rest import (
     answers,
@@ -26,7 +29,6 @@ from cluster.apiserver.rest import (
     health,
     metering,
     negotiation,
-    openapi,
     openapiv2,
     podstreams,
     requests,
@@ -35,7 +37,8 @@ from cluster.apiserver.rest import (
     tokenreviews,
 )
 from cluster.apiserver.rest.answers import INCLUDE
-from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel, Write
+from cluster.apiserver.rest.catalog import Catalog
+from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.apiserver.rest.identity import (
     ANONYMOUS,
     AUTHORIZERS,
@@ -48,8 +51,11 @@ from cluster.apiserver.rest.identity import (
     impersonates,
 )
 from cluster.apiserver.rest.negotiation import JSON, Form
-from cluster.apiserver.rest.paths import UNKNOWN, Document, Measure, Question, Resource, parse
+from cluster.apiserver.rest.passage import Passage, Turnstile
+from cluster.apiserver.rest.paths import UNKNOWN, Document, Measure, Named, Question, Resource, parse
+from cluster.apiserver.rest.patience import PATIENCE, patience
 from cluster.apiserver.rest.requests import Ask
+from cluster.apiserver.rest.watches import watch
 from cluster.errors import StatusError
 from cluster.rpc import Rpc
 from cluster.world.host import Host
@@ -67,13 +73,14 @@ VERSION = {
     "compiler": "cpython",
     "platform": "linux/amd64",
 }
-PATIENCE, LONGEST_PATIENCE = 30.0, 60.0
-"""Seconds that a request may take: what clients get who name none, and who name more."""
-WATCH_SECONDS = (1800.0, 3600.0)
-"""A watch that names no time lasts between these, so that not all end at once."""
 MOST_MANAGER = 128
 """Letters of a field manager's name."""
 MOST_WARNINGS = 20
+MOST_LISTED = 50_000
+"""Objects of one list; who wants more asks for pages."""
+CONNECTS = ("exec", "attach", "portforward")
+HEALTH = ("/healthz", "/livez", "/readyz")
+"""Asked by those who must not be kept waiting."""
 OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
                     "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
 """Kinds of which a DELETE answers the object even when it is gone."""
@@ -91,6 +98,11 @@ class Http:
     who: Who = ANONYMOUS
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """All values of each parameter of the query."""
+    uri: str = ""
+    """The path with its query, as it came."""
+    source: str = ""
+    """The client's address."""
+    passage: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +119,15 @@ class Server(Protocol):
     host: Host
     rpc: Rpc
     reads: Reads
+    customs: Customs
     measures: Measures
+    fairness: Fairness
+    audit: AuditLog | None
 
     def works_of(self, kind: Kind) -> Mapping[str, Callable[[Kind, Call], Awaitable[Any]]]: ...
+
+    async def connect(self, kind: Kind, subresource: str, pod: Object, call: Call) -> None:
+        """Whether admission lets somebody talk to a pod."""
 
     async def opened(self) -> None:
         """Wait until requests may be served."""
@@ -133,6 +151,8 @@ class Handlers:
         """`address`: "127.77.0.1:6443", for those who ask where it is. `authorizers`: others than its gate has."""
         self._server = server
         self._address = address
+        self._catalog = Catalog(server.customs)
+        self._turnstile = Turnstile(server.host, server.fairness, server.audit)
         self._gate = server.gate
         self._authorizers = authorizers or (AUTHORIZERS if server.gate is None else server.gate.authorizers)
         self.metrics: Callable[[], str] = str
@@ -140,26 +160,51 @@ class Handlers:
 
     async def handle(self, http: Http) -> Answer | Flow | Duplex | Tunnel:
         """Never raises StatusError: that is a Status."""
+        passage = self._turnstile.begin(http.method, http.uri or http.path, http.headers, http.source)
+        answer: Answer | Flow | Duplex | Tunnel
         try:
-            named = parse(http.path)
-            if self._gate is not None:
-                who = await self._gate.who(http.headers, http.who, PATIENCE)
-                http = replace(http, who=who, headers=without_bearer(http.headers))
-            if impersonates(http.headers):
-                http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
-            if isinstance(named, Question):
-                return await self._review(named, http)
-            if isinstance(named, Measure):
-                return await self._measure(named, http)
-            if isinstance(named, Document):
-                await self._authorize(http.who, attributes(http.method, named, path=http.path))
-                return self._document(named, http)
-            return await self._resource(named, http)
+            answer = await self._handled(replace(http, passage=passage), passage)
         except StatusError as error:
-            return failed(error)
+            answer = failed(error)
+            passage.refused(http.who, statuses.failure(error))
+        finally:
+            passage.leave()
+        if isinstance(answer, Answer):
+            passage.complete(answer.status)
+            if passage.id:
+                answer = replace(answer, headers={**answer.headers, "Audit-Id": passage.id})
+        return answer
 
-    async def _authorize(self, who: Who, asked: Attributes) -> None:
+    async def _handled(self, http: Http, passage: Passage) -> Answer | Flow | Duplex | Tunnel:
+        named = parse(http.path, self._catalog)
+        if self._gate is not None:
+            who = await self._gate.who(http.headers, http.who, PATIENCE)
+            http = replace(http, who=who, headers=without_bearer(http.headers))
+        passage.authenticated(http.who)
+        if impersonates(http.headers):
+            http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
+        if not (isinstance(named, Document) and http.path.startswith(HEALTH)):
+            await passage.sit(http.who, self._width(named, http))
+        if isinstance(named, Question):
+            return await self._review(named, http)
+        if isinstance(named, Measure):
+            return await self._measure(named, http)
+        if isinstance(named, Document):
+            await self._authorize(http, attributes(http.method, named, path=http.path))
+            return self._document(named, http)
+        return await self._resource(named, http)
+
+    def _width(self, named: Named, http: Http) -> int:
+        """A list takes as many seats as it is long."""
+        if not isinstance(named, Resource) or named.name or http.method != "GET":
+            return 1
+        return width_of_list(self._server.reads.count(named.kind))
+
+    async def _authorize(self, http: Http, asked: Attributes, version: str = "") -> None:
         """Forbidden; not before the roles are known that may allow it."""
+        who, passage = http.who, http.passage
+        if passage is not None:
+            passage.named(who, asked, version)
         if not self._server.is_settled() and not any(one.allows(who, asked) for one in self._authorizers):
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -167,6 +212,8 @@ class Handlers:
             except TimeoutError:
                 raise refusals.not_ready() from None
         authorize(who, asked, self._authorizers)
+        if passage is not None:
+            passage.allowed()
 
     # ── documents ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,20 +225,22 @@ class Handlers:
             version = negotiation.discovery_version(accept)
             if version:
                 media = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
-                body = answers.json_bytes(discovery.aggregated(document.name == "versions", version))
+                body = answers.json_bytes(
+                    discovery.aggregated(document.name == "versions", version, self._catalog.kinds())
+                )
                 return Answer(200, body, media, {"Vary": "Accept"})
         if not document.name.startswith("/"):
             form = negotiation.form_of(accept)
-            found = discovery.legacy(document, self._address)
+            found = discovery.legacy(document, self._address, self._catalog.kinds())
             return Answer(200, answers.body_of(form, found), form.content_type, {"Vary": "Accept"})
         if document.name == "/version":
             return Answer(200, answers.json_bytes(VERSION))
         if document.name == "/openapi/v2" and openapiv2.ASKED in accept:
             return Answer(200, openapiv2.document(), openapiv2.MEDIA)
         if document.name == "/openapi/v3":
-            return Answer(200, answers.json_bytes(openapi.index()))
+            return Answer(200, answers.json_bytes(self._catalog.index()))
         if document.name.startswith("/openapi/v3/"):
-            return Answer(200, openapi.document(document.name.removeprefix("/openapi/v3/")))
+            return Answer(200, self._catalog.document(document.name.removeprefix("/openapi/v3/")))
         name, _, check = document.name.strip("/").partition("/")
         if name in health.NAMES:
             return self._health(name, check, http)
@@ -203,7 +252,7 @@ class Handlers:
         if http.method != "POST":
             raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
         form = negotiation.form_of(http.headers.get("accept", ""))
-        await self._authorize(http.who, attributes(http.method, asked))
+        await self._authorize(http, attributes(http.method, asked))
         body = bodies.decode(http.body, http.headers.get("content-type", ""))
         if asked.kind.kind == "TokenReview":
             found = await tokenreviews.answer(body, self._gate, PATIENCE)
@@ -241,15 +290,19 @@ class Handlers:
         content_type = http.headers.get("content-type", "")
         body = bodies.decode(http.body, content_type) if http.method in ("POST", "PUT", "PATCH", "DELETE") else None
         asked = requests.ask(http.method, resource, http.query, body, content_type)
-        await self._authorize(http.who, attributes(http.method, resource, asked.verb, query=http.query))
+        about = attributes(http.method, resource, asked.verb, query=http.query)
+        await self._authorize(http, about, resource.kind.version)
+        if http.passage is not None:
+            http.passage.sent(body)
         _complete(asked, http)
         include = http.query.get("includeObject", "Metadata")
         if include not in INCLUDE:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
         if asked.verb == "watch":
-            return Flow(JSON, lambda write: self._watch(resource.kind, asked, (form, include), write))
+            how = (form, include)
+            return _flowing(Flow(JSON, lambda write: watch(self._server, resource.kind, asked, how, write)), http)
         if asked.verb in podstreams.STREAMS:
-            return await self._stream(asked, http)
+            return _flowing(await self._stream(asked, http), http)
         if asked.verb == "list":
             return await self._list(resource.kind, asked, (form, include), http)
         work = self._server.works_of(resource.kind).get(asked.verb)
@@ -257,12 +310,17 @@ class Handlers:
             raise StatusError("NotFound", UNKNOWN)
         call = self._call_of(asked, http)
         answer = await self._called(call, lambda call: work(resource.kind, call))
+        if http.passage is not None:
+            http.passage.answered(answer)
         return self._answer(resource, (asked, call), (form, include), answer)
 
     def _call_of(self, asked: Ask, http: Http) -> Call:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SHARE * patience(http.query.get("timeout", ""))
-        return Call(Arguments(asked.args), deadline, who=http.who)
+        call = Call(Arguments(asked.args), deadline, who=http.who)
+        if http.passage is not None and http.passage.record is not None:
+            call.annotations = http.passage.record.annotations
+        return call
 
     async def _call(self, asked: Ask, http: Http, work: Callable[[Call], Awaitable[Any]]) -> Any:
         return await self._called(self._call_of(asked, http), work)
@@ -281,6 +339,9 @@ class Handlers:
         if asked.args["exact"]:
             asked.args["continue"] = asked.args["continue"] or f"{asked.args['resourceVersion']}:\0"
         page = await self._call(asked, http, lambda call: self._server.reads.page(kind, call))
+        if len(page.items) > MOST_LISTED:
+            text = f"the list has {len(page.items)} objects, more than {MOST_LISTED}: ask for pages of it (limit=500)"
+            raise StatusError("TooLarge", text)
         body = answers.list_body(kind, how[0], page, self._server.host.clock.now(), how[1])
         return Answer(200, body, how[0].content_type)
 
@@ -300,31 +361,18 @@ class Handlers:
 
     async def _stream(self, asked: Ask, http: Http) -> Flow | Duplex | Tunnel:
         pod = await self._call(asked, http, lambda call: self._server.reads.get(KINDS["Pod"], call))
+        if asked.verb in CONNECTS:
+            await self._call(asked, http, lambda call: self._server.connect(KINDS["Pod"], asked.verb, pod, call))
         about = podstreams.Asked(http.query, http.values, http.headers)
         return await podstreams.serve(asked.verb, self._server.rpc, pod, about)
 
-    # ── watches ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _watch(self, kind: Kind, asked: Ask, how: tuple[Form, str], write: Write) -> None:
-        """Ends cleanly after its time; an error is its last event (Kubernetes: HTTP 200 and one ERROR)."""
-        codec = answers.codec_of(kind, *how, self._server.host.clock.now)
-        seconds = asked.seconds or self._server.host.rng.uniform(*WATCH_SECONDS)
-
-        def send(events: list[bytes]) -> None:
-            if not (asked.bookmarks or asked.initial):  # kubectl would show them as objects
-                events = [event for event in events if not event.startswith(answers.BOOKMARK)]
-            if events:
-                write(b"".join(events))
-
-        try:
-            async with asyncio.timeout(seconds):
-                await self._server.opened()
-                reader = Reader(send, codec, PATIENCE, asked.initial)
-                await self._server.reads.watch(kind, Arguments(asked.args), reader)
-        except TimeoutError:
-            return
-        except StatusError as error:
-            write(answers.json_event("ERROR", statuses.failure(error)))
+def _flowing(flow: Flow | Duplex | Tunnel, http: Http) -> Flow | Duplex | Tunnel:
+    """The same, counted while it goes on."""
+    if http.passage is None:
+        return flow
+    watches = isinstance(flow, Flow) and flow.content_type == JSON
+    return replace(flow, run=http.passage.flowing(flow.run, http.who, watch=watches))
 
 
 def _complete(asked: Ask, http: Http) -> None:
@@ -354,23 +402,3 @@ def stays(obj: Object) -> bool:
     meta = obj.get("metadata") or {}
     held = meta.get("finalizers") or (obj.get("spec") or {}).get("finalizers")
     return bool(meta.get("deletionTimestamp")) and bool(held or meta.get("deletionGracePeriodSeconds"))
-
-
-def patience(text: str) -> float:
-    """Seconds of the query parameter `timeout` ("32s", "1m0s"), within bounds. BadRequest."""
-    if not text:
-        return PATIENCE
-    seconds, number = 0.0, ""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
-    for letter in text.replace("ms", "\0"):
-        if letter.isdecimal() or letter == ".":
-            number += letter
-            continue
-        try:
-            seconds += float(number) * (0.001 if letter == "\0" else units[letter])
-        except (ValueError, KeyError):
-            raise refusals.bad_request(f"invalid timeout {text[:32]!r}") from None
-        number = ""
-    if number not in ("", "0") or seconds < 0:
-        raise refusals.bad_request(f"invalid timeout {text[:32]!r}: a unit is missing")
-    return min(seconds, LONGEST_PATIENCE) or PATIENCE

@@ -6,6 +6,7 @@ Touches the real world: sockets and certificates. Must not know what an answer m
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import Any
 
@@ -87,6 +88,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"tls: failed to verify certificate: x509: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        why = error.os_error.strerror or str(error.os_error)
+        number = error.os_error.errno
+        why = os.strerror(number) if number else str(error.os_error)
         return f"dial tcp {error.host}:{error.port}: connect: {why.lower()}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cluster.api.kinds import KINDS
 from cluster.apiserver.rest import discovery, openapi
 from cluster.apiserver.rest.bodies import decode
-from cluster.apiserver.rest.handlers import patience
 from cluster.apiserver.rest.negotiation import Form, discovery_version, form_of
 from cluster.apiserver.rest.paths import Document, Resource, parse
+from cluster.apiserver.rest.patience import patience
 from cluster.apiserver.rest.requests import ask
 from cluster.apiserver.rest.reviewkinds import REVIEW_KINDS
 from cluster.apiserver.rest.statuses import failure
