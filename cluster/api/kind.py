@@ -56,6 +56,10 @@ class Kind:
     printer: Printer = Printer(("NAME", "AGE"), plain_row)
     categories: tuple[str, ...] = ()
     """Words that stand for many kinds at once: "all" (`kubectl get all`)."""
+    read_only: bool = False
+    """Its objects are not kept: they are found out when somebody asks (`livekinds.py`)."""
+    status_rule: Callable[[Object, Object, Errors], None] | None = None
+    """What may not change through a subresource: (new, old, errors)."""
     custom: bool = False
     """Defined at run time (CustomResourceDefinition): its group is part of its key."""
     model: Model | None = None

@@ -55,5 +55,7 @@ CORE = (
          rule=validate_limits.limit_range, printer=tables_limits.LIMIT_RANGE),
     Kind("ResourceQuota", "", "v1", "resourcequotas", "resourcequota", ("quota",), status=True, generation=False,
          rule=validate_limits.quota, update_rule=validate_limits.quota_update, printer=tables_limits.QUOTA),
+    Kind("ComponentStatus", "", "v1", "componentstatuses", "componentstatus", ("cs",), namespaced=False,
+         generation=False, read_only=True, printer=tables_limits.COMPONENT),
     Kind("Lease", "coordination.k8s.io", "v1", "leases", "lease", generation=False, printer=tables_core.LEASE),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The kinds of the groups certificates.k8s.io and flowcontrol.apiserver.k8s.io.
+"""The kinds of the groups certificates.k8s.io, flowcontrol.apiserver.k8s.io and apiregistration.k8s.io.
 
 Must not hold rules: an entry points at them.
 """
@@ -14,9 +14,11 @@ SECURITY = (
     Kind("CertificateSigningRequest", "certificates.k8s.io", "v1", "certificatesigningrequests",
          "certificatesigningrequest", ("csr",), namespaced=False, status=True, generation=False,
          fields=("spec.signerName",), name=formats.path_segment, rule=validate_certificates.request,
-         printer=tables_certificates.REQUEST),
+         update_rule=validate_certificates.request_update, status_rule=validate_certificates.settled, printer=tables_certificates.REQUEST),
     Kind("FlowSchema", FLOW, "v1", "flowschemas", "flowschema", namespaced=False, status=True,
          rule=validate_flow.flow_schema, printer=tables_flow.FLOW_SCHEMA),
     Kind("PriorityLevelConfiguration", FLOW, "v1", "prioritylevelconfigurations", "prioritylevelconfiguration",
          namespaced=False, status=True, rule=validate_flow.priority_level, printer=tables_flow.PRIORITY_LEVEL),
+    Kind("APIService", "apiregistration.k8s.io", "v1", "apiservices", "apiservice", namespaced=False, status=True,
+         read_only=True, categories=("api-extensions",), name=formats.path_segment, printer=tables_flow.API_SERVICE),
 )  # fmt: skip

@@ -41,6 +41,8 @@ def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -
             kind.rule(obj, errors)
         if old is not None and kind.update_rule is not None:
             kind.update_rule(obj, old, errors)
+    elif old is not None and kind.status_rule is not None:
+        kind.status_rule(obj, old, errors)
     return errors.found
 
 

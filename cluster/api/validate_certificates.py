@@ -104,10 +104,16 @@ def conditions(found: Sequence[Map], errors: Errors) -> None:
         )
 
 
+def request_update(new: Object, old: Object, errors: Errors) -> None:
+    if new["spec"] != old["spec"]:
+        errors.forbidden(_SPEC, "updates may not change what was asked for")
+
+
 def settled(new: Object, old: Object, errors: Errors) -> None:
     """What has been said of a request stays: Approved, Denied and Failed are neither taken back nor changed, and a
     certificate, once issued, is for good."""
     status, was = new.get("status") or {}, old.get("status") or {}
+    conditions(status.get("conditions") or (), errors)
     before = {c["type"]: c for c in was.get("conditions") or ()}
     after = {c["type"]: c for c in status.get("conditions") or ()}
     for type in (APPROVED, DENIED, FAILED):

@@ -10,13 +10,13 @@ Shell. Must not write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cluster.api import versions
 from cluster.api.kinds import Kind
-from cluster.api.meta import Object
+from cluster.api.meta import Object, name_of
 from cluster.api.selectors import parse_field_selector, parse_label_selector
 from cluster.api.tables import table
 from cluster.apiserver import refusals
@@ -26,7 +26,7 @@ from cluster.apiserver.hub import Codec, Hub, Watcher, bookmark_of, event_of, it
 from cluster.apiserver.request import Call
 from cluster.apiserver.storage import Storage
 from cluster.apiserver.subresources import scale_of
-from cluster.apiserver.watchcache import Page, Selection, WatchCache, parse_token
+from cluster.apiserver.watchcache import Page, Selection, Stored, WatchCache, parse_token
 from cluster.errors import StatusError
 from cluster.wire import pack
 from cluster.world.host import Host
@@ -35,6 +35,14 @@ CHUNK = 500
 """Events per message of a watch that starts with all there is."""
 INITIAL_END = "k8s.io/initial-events-end"
 """Annotation of the bookmark after which a watch tells what is new (Kubernetes: sendInitialEvents)."""
+
+
+Live = Callable[[Kind, float], Awaitable[Sequence[Object]]]
+"""(kind, seconds) -> all its objects, sorted by key."""
+
+
+async def _nothing(kind: Kind, patience: float) -> Sequence[Object]:
+    return ()
 
 
 PACKED = Codec("msgpack", lambda type, obj: pack({"type": type, "object": obj}), pack)
@@ -66,10 +74,14 @@ class Reads:
         self._cache = cache
         self._hub = hub
         self._feed = feed
+        self.live: Live = _nothing
+        """Where kinds that are read only come from."""
 
     async def get(self, kind: Kind, call: Call) -> Object:
         key, revision = call.args.key(kind), call.args.revision()
-        if revision is None:
+        if kind.read_only:
+            stored = next((each for each in await self._found_out(kind, call) if name_of(each.obj) == key), None)
+        elif revision is None:
             stored = await self._storage.get(kind, key, call.left())
         else:
             await self._feed.at_least(revision)
@@ -77,6 +89,11 @@ class Reads:
         if stored is None:
             raise refusals.not_found(kind, call.args.name())
         return stored.obj
+
+    async def _found_out(self, kind: Kind, call: Call) -> Sequence[Stored]:
+        """All objects of a kind that is not kept, as of now."""
+        found = await self.live(kind, call.left())
+        return [Stored(obj, self._cache.revision) for obj in found]
 
     async def get_scale(self, kind: Kind, call: Call) -> Object:
         return scale_of(kind, await self.get(kind, call))
@@ -164,6 +181,9 @@ class Reads:
         token, revision = args.text("continue"), args.revision()
         if limit < 0:
             raise refusals.bad_request("limit is a whole number from 0")
+        if kind.read_only:
+            found = [stored for stored in await self._found_out(kind, call) if selection.matches(stored.obj)]
+            return Page(self._cache.revision, found)
         if token:
             await self._feed.at_least(parse_token(token)[0])
         elif revision is None:

@@ -27,6 +27,8 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
     """(name, (group, version, kind) of what is exchanged, verbs)."""
     own = (kind.group, kind.version, kind.kind)
     found: list[tuple[str, tuple[str, str, str], tuple[str, ...]]] = []
+    if isinstance(kind, Kind) and kind.read_only:
+        return []
     if kind.status:
         found.append(("status", own, PART_VERBS))
     if kind.scale:
@@ -51,7 +53,9 @@ def subresources(kind: Served) -> Sequence[tuple[str, tuple[str, str, str], tupl
 
 
 def _verbs(kind: Served) -> list[str]:
-    return list(kind.verbs if isinstance(kind, ReviewKind) else VERBS)
+    if isinstance(kind, ReviewKind):
+        return list(kind.verbs)
+    return ["get", "list", "watch"] if kind.read_only else list(VERBS)
 
 
 def groups(kinds: Iterable[Served] = SERVED) -> dict[str, dict[str, list[Served]]]:

@@ -42,6 +42,8 @@ class Ask:
 def ask(method: str, resource: Resource, query: Query, body: Any = None, content_type: str = "") -> Ask:
     """What the request means. MethodNotAllowed, BadRequest, NotFound for a subresource that the kind does not have,
     UnsupportedMediaType for a patch of an unknown type. `body`: the decoded object, or None."""
+    if resource.kind.read_only and (method != "GET" or resource.subresource):
+        raise StatusError("MethodNotAllowed", NOT_ALLOWED)
     if resource.subresource:
         return _sub(method, resource, query, body, content_type)
     where = _where(resource)
@@ -68,8 +70,6 @@ def ask(method: str, resource: Resource, query: Query, body: Any = None, content
 
 
 # ── subresources ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
 
 
 def _sub(method: str, resource: Resource, query: Query, body: Any, content_type: str) -> Ask:
