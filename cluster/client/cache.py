@@ -61,6 +61,7 @@ class _Shelf:
     keys: list[str] = field(default_factory=list)
     stones: dict[str, int] = field(default_factory=dict)
     callbacks: list[Callback] = field(default_factory=list)
+    heard: int = 0
 
 
 class Cache:
@@ -94,6 +95,12 @@ class Cache:
         """Objects of any kind with an ownerReference to `uid`, sorted by kind and key."""
         found = self._owned.get(uid, {})
         return [found[place] for place in sorted(found)]
+
+    def heard(self, kind: str) -> int:
+        """The revision up to which the watch of a kind has told everything, as far as it said so. An object may be
+        ahead of it: it came as the answer to a request. 0 for a kind that is not watched."""
+        shelf = self._shelves.get(kind)
+        return shelf.heard if shelf else 0
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds that are watched."""
@@ -134,6 +141,8 @@ class Cache:
             self._put(kind, shelf, obj)
         if shelf.stones:
             self.passed(kind, revision_of(obj))
+        else:
+            shelf.heard = revision_of(obj)
 
     def replace(self, kind: str, objects: Iterable[Object], revision: int) -> None:
         """A whole list, as of `revision`. What is not in it is gone, unless it is newer than the list."""
@@ -148,7 +157,9 @@ class Cache:
 
     def passed(self, kind: str, revision: int) -> None:
         """The watch has told all up to `revision`: nothing older can come any more."""
-        stones = self._shelves[kind].stones
+        shelf = self._shelves[kind]
+        shelf.heard = max(shelf.heard, revision)
+        stones = shelf.stones
         for key in [key for key, stone in stones.items() if stone <= revision]:
             del stones[key]
 

@@ -33,6 +33,10 @@ class View(Protocol):
         """The same of all kinds, sorted by kind and key."""
         ...
 
+    def heard(self, kind: str) -> int:
+        """The revision up to which everything of this kind has been told."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

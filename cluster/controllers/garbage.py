@@ -18,6 +18,8 @@ from cluster.controllers.controller import Context, Controller, View
 from cluster.controllers.plan import DONE, Delete, Object, Patch, Plan, PlanBuilder, Verify
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+CATCH_UP = 0.05
+"""Seconds after which an owner is looked at again whose mark came ahead of the watch."""
 
 
 def key_for(obj: Object) -> str:
@@ -36,11 +38,15 @@ def reconcile(view: View, key: str, ctx: Context) -> Plan:
     obj = view.get(kind, *meta.split_key(rest))
     if obj is None:
         return DONE
-    if meta.deleting(obj):
-        if ORPHAN in meta.finalizers_of(obj):
-            return _orphan(view, obj)
-        return _foreground(view, obj) if FOREGROUND in meta.finalizers_of(obj) else DONE
-    return _dependent(view, obj)
+    if not meta.deleting(obj):
+        return _dependent(view, obj)
+    if not {ORPHAN, FOREGROUND} & {*meta.finalizers_of(obj)}:
+        return DONE
+    if view.heard(kind) < meta.revision_of(obj):
+        # The mark is known from the answer to a request. Dependents that were made before it may not have been told of
+        # yet: the owner would be let go although they block it, or would not be freed of it.
+        return Plan(requeue_after=CATCH_UP)
+    return _orphan(view, obj) if ORPHAN in meta.finalizers_of(obj) else _foreground(view, obj)
 
 
 # ── owners ───────────────────────────────────────────────────────────────────────────────────────────────────

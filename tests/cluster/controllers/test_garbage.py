@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.api import meta
+from cluster.client.cache import Scope
 from cluster.controllers import garbage, namespace, podgc
 from cluster.controllers.plan import DONE, Delete, Object, Patch, Plan, Purge, Update, Verify
 from tests.cluster.controllers.objects import NOW, ctx, make, node, of, owned, pod, stamp, view, workload
@@ -173,3 +174,17 @@ def test_the_oldest_finished_pods_beyond_the_threshold(monkeypatch: pytest.Monke
     plan = podgc.reconcile(view(*pods, pod("run", "n", ready=True)), podgc.FINISHED, ctx(memory=podgc.Missing()))
     assert [d.name for d in of(plan, Delete)] == ["p3", "p2"]
     assert plan.requeue_after == 20
+
+
+@pytest.mark.parametrize("finalizer", ["foregroundDeletion", "orphan"])
+def test_an_owner_whose_mark_came_ahead_of_the_watch_is_let_wait(finalizer: str) -> None:
+    """It came as the answer to a request; dependents that are older than the mark may still be on their way."""
+    owner = dying(workload("ReplicaSet"), finalizer)
+    owner["metadata"]["resourceVersion"] = "9"
+    cache = view(pod("p"))
+    cache.track("ReplicaSet", Scope())
+    cache.written(owner)
+    assert garbage.reconcile(cache, garbage.key_for(owner), ctx()) == Plan(requeue_after=garbage.CATCH_UP)
+    cache.event("ReplicaSet", "MODIFIED", owner)
+    (action,) = garbage.reconcile(cache, garbage.key_for(owner), ctx()).actions
+    assert isinstance(action, Patch)
