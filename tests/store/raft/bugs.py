@@ -218,6 +218,16 @@ def another_disk(patch: Patch) -> None:
     patch.setattr(Configuration, "seats", lambda configuration, name, id: configuration.votes(name))
 
 
+@planted("accused-by-late-answer", "only an Append sent after an acknowledgement proves it a lie", "store/raft")
+def accused_by_late_answer(patch: Patch) -> None:
+    def has_lost(state: State, follower: Progress, message: AppendReply) -> bool:
+        if message.rejected and 0 < message.index <= follower.match:
+            follower.lose()
+        return bool(follower.lost)
+
+    patch.setattr(leading, "has_lost", has_lost)
+
+
 # ── reads ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -67,6 +67,9 @@ RULES: dict[str, Callable[[], None]] = {
     ),
     "snapshot-without-configuration": snapshots.test_5_1_a_snapshot_brings_the_configuration_of_its_place_in_the_log,
     "another-disk": disks.test_no_answer_of_another_disk_counts_and_it_is_told,
+    "accused-by-late-answer": (
+        disks.test_a_rejection_that_may_have_been_sent_before_the_acknowledgement_accuses_nobody
+    ),
     "read-without-round": (
         later.test_6_4_the_leader_makes_sure_it_has_not_been_superseded_by_a_round_of_heartbeats_after_the_read
     ),
@@ -94,6 +97,7 @@ DICE = {
     "change-before-own-commit": 3,
     "another-disk": 3,
     "read-before-own-commit": 3,
+    "accused-by-late-answer": 4,
     "no-joint-configuration": 3,
 }
 """Bug: a seed of test_fuzz that finds it."""
