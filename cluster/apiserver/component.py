@@ -7,7 +7,7 @@ Served kinds: see `cluster.client.client`; besides them `apiserver.ready`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network
@@ -21,9 +21,15 @@ from cluster.apiserver.allkinds import AllKinds
 from cluster.apiserver.allocation import Ranges
 from cluster.apiserver.approvals import Approvals
 from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.audit import policy_of
+from cluster.apiserver.auditlog import AuditLog
 from cluster.apiserver.auth.access import Access
 from cluster.apiserver.bootstrap import bootstrap
+from cluster.apiserver.busaudit import audited
+from cluster.apiserver.customs import UNKNOWN, Customs, in_stored_version
+from cluster.apiserver.definitions import Definitions
 from cluster.apiserver.eviction import Evictions
+from cluster.apiserver.fairness import Fairness
 from cluster.apiserver.faults import harmed
 from cluster.apiserver.feed import Feed
 from cluster.apiserver.hub import Hub
@@ -45,6 +51,9 @@ if TYPE_CHECKING:
     from cluster.apiserver.auth.roles import Roles
 
 Work = Callable[[Kind, Call], Awaitable[Any]]
+CUSTOM_VERBS = ("get", "list", "table", "create", "update", "patch", "delete", "delete-collection", "update-status",
+                "patch-status", "get-scale", "update-scale", "patch-scale")  # fmt: skip
+"""What may be done with objects of a kind that was defined at run time."""
 ANY = Kind("Object", "", "", "objects", "object")
 """What requests are for that are for all kinds."""
 
@@ -85,6 +94,8 @@ class Config:
     """The address at which pods find the second door, behind the Service default/kubernetes; "" for none."""
     access: Access | None = None
     """Who may come in; None: whoever has a certificate, and roles count for nothing."""
+    audit: dict[str, Any] | None = None
+    """The audit log's policy (audit.k8s.io/v1); None: there is no log."""
     disable_admission: tuple[str, ...] = ("ServiceAccount",)
     """Names of admission plugins that are off (Kubernetes: --disable-admission-plugins)."""
     trace: bool = False
@@ -113,8 +124,8 @@ async def run(host: Host, config: Config) -> None:
 
 
 class Apiserver:
-    def __init__(self, host: Host, config: Config, caller: Caller = unreachable) -> None:
-        """`caller`: who asks webhooks, where there is a network for them."""
+    def __init__(self, host: Host, config: Config, caller: Caller | None = None) -> None:
+        """`caller`: who asks webhooks; None: the network, if there is any but the bus."""
         timing = config.timing
         self.config = config
         self.host = host
@@ -130,9 +141,11 @@ class Apiserver:
         self.reads = Reads(host, storage, self.cache, self.hub, self.feed)
         self.measures = Measures(self.rpc, self.cache)
         members = config.store if config.engine == "raft" else ()
-        self.reads.live = LiveKinds(self.rpc, self.cache, members, storage.revision, served).of
+        self.reads.live = LiveKinds(self.rpc, self.cache, members, storage.revision, self._kinds).of
         settings = (max(1, round(timing.default_toleration)), config.disable_admission)
-        self.admission = Admission(host, storage, self.cache, settings, caller)
+        self.admission = Admission(host, storage, self.cache, settings, caller or _caller(config))
+        self.fairness = Fairness()
+        self.audit = None if config.audit is None else AuditLog(host, policy_of(config.audit))
         self.gate, self.roles = self._authorization(storage)
         self.closing = False
         """It has been told to end: nobody new is to come."""
@@ -142,7 +155,9 @@ class Apiserver:
         """Set once the default roles are there too: before, nobody is turned away for want of one."""
         self.verbs = Verbs(host, storage, self.cache, self.feed, self.admission, (self.ranges, config.trace))
         self.evictions = Evictions(host, self.cache, self.feed, self.verbs)
-        self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, KINDS.get)
+        self.customs = Customs(self.cache)
+        self.definitions = Definitions(host, self.cache, self.feed, self.verbs, timing.request_timeout)
+        self.all_kinds = AllKinds(self.cache, self.hub, self.feed, self.verbs, self.customs.kind)
 
     def _authorization(self, storage: Storage) -> tuple[Gate | None, Roles | None]:
         if self.config.access is None:
@@ -165,8 +180,11 @@ class Apiserver:
                 self._bookmarks(),
                 self._expire_events(),
                 self._upkeep(),
+                self.definitions.run(self.hub),
             )
             tasks = [group.create_task(work) for work in works]
+            if self.audit is not None:
+                tasks.append(group.create_task(self.audit.run()))
             if self.config.https is not None:
                 await self._door(self.config.https)
                 for task in tasks:
@@ -211,10 +229,17 @@ class Apiserver:
         for verb, of_all in (("list", self.all_kinds.list), ("purge", self.all_kinds.purge)):
             self.rpc.serve(f"object.{verb}", partial(self._serve, ANY, _of_any(of_all)))
         self.rpc.serve_stream("object.watch", self._watch_all)
+        for verb in CUSTOM_VERBS:
+            self.rpc.serve(f"custom.{verb}", partial(self._serve, ANY, partial(self._custom, verb)))
+        self.rpc.serve_stream("custom.watch", self._watch_custom)
         for kind in KINDS.values():
             for verb, work in self.works_of(kind).items():
                 self.rpc.serve(f"{kind.key.lower()}.{verb}", partial(self._serve, kind, work))
             self.rpc.serve_stream(f"{kind.key.lower()}.watch", partial(self._watch, kind))
+
+    def _kinds(self) -> Iterable[Kind]:
+        """Every version of every kind that is served."""
+        return (*served(), *self.customs.served())
 
     def works_of(self, kind: Kind) -> dict[str, Work]:
         """What may be done with objects of a kind, by verb."""
@@ -239,6 +264,8 @@ class Apiserver:
                 "update-scale": verbs.update_scale,
                 "patch-scale": verbs.patch_scale,
             }
+        if kind.custom:
+            return {verb: in_stored_version(kind, work) for verb, work in works.items()}
         match kind.kind:
             case "Lease":
                 works["renew"] = verbs.update
@@ -264,12 +291,38 @@ class Apiserver:
             await self._open.wait()
             return await harmed(self.host, request, kind.kind, partial(work, kind, call))
 
-        return await serve(request, timeout, self._open.is_set, once_open)
+        if self.audit is None:
+            return await serve(request, timeout, self._open.is_set, once_open)
+
+        async def noting(annotations: dict[str, str]) -> Any:
+            async def noted(call: Call) -> Any:
+                call.annotations = annotations
+                return await once_open(call)
+
+            return await serve(request, timeout, self._open.is_set, noted)
+
+        return await audited(self.audit, kind, request, self.host.clock.now(), noting)
+
+    async def connect(self, kind: Kind, subresource: str, pod: dict[str, Any], call: Call) -> None:
+        """Whether admission lets somebody talk to a pod."""
+        await self.verbs.connect(kind, subresource, pod, call)
 
     async def _watch(self, kind: Kind, request: Request, sender: Sender) -> None:
         reader = Reader(sender.send, patience=self.config.timing.request_timeout, user=sender.to)
         work = partial(self.reads.watch, kind, Arguments(request.body), reader)
         await harmed(self.host, request, kind.kind, work, opens=True)
+
+    async def _custom(self, verb: str, kind: Kind, call: Call) -> Any:
+        """Of a kind that the request names, for it came while we ran."""
+        kind = self.customs.named(call.args)
+        work = self.works_of(kind).get(verb)
+        if work is None:
+            raise StatusError("NotFound", UNKNOWN)
+        return await work(kind, call)
+
+    async def _watch_custom(self, request: Request, sender: Sender) -> None:
+        await self.feed.ready()
+        await self._watch(self.customs.named(Arguments(request.body)), request, sender)
 
     async def _watch_all(self, request: Request, sender: Sender) -> None:
         reader = Reader(sender.send, patience=self.config.timing.request_timeout, user=sender.to)
@@ -305,6 +358,14 @@ class Apiserver:
         except StatusError as error:
             if error.reason not in ("NotFound", "Conflict"):
                 self.host.note("event-ttl", {"error": str(error)})
+
+
+def _caller(config: Config) -> Caller:
+    if config.https is None:
+        return unreachable
+    from cluster.apiserver.rest.hooks import Hooks  # real by nature, as the door is
+
+    return Hooks().call
 
 
 def _of_any(work: Callable[[Call], Awaitable[Any]]) -> Work:
