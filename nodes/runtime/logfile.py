@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from io import BufferedReader
 from pathlib import Path
 
@@ -30,8 +31,8 @@ async def read_log(path: Path, query: LogQuery, live: Callable[[], bool], look: 
         file = path.open("rb")
     except FileNotFoundError:
         raise RuntimeFailure("NotFound", "there is no log of this container") from None
-    with file:
-        reader = _Reader(file, path, query)
+    reader = _Reader(file, path, query)
+    with file, closing(reader):
         while True:
             ending = not query.follow or not live()
             while chunk := reader.read(last=ending):
@@ -56,8 +57,12 @@ class _Reader:
             start = max(start, tail_start(path, query.tail))
         if query.since is not None:
             self._notes.look()
-            start = max(start, line_start(path, self._notes.times.since(int(query.since * 1e9))))
+            older = self._notes.times.since(int(query.since * 1e9))
+            start = max(start, line_start(path, older) if older < size else size)
         file.seek(start)
+
+    def close(self) -> None:
+        self._notes.close()
 
     def read(self, *, last: bool) -> bytes:
         """The next chunk; b"" when there is none for now. `last`: nothing more will be written."""
@@ -96,6 +101,10 @@ class _Notes:
     def kept(self) -> bool:
         """Does anybody take notes of this log?"""
         return self._file is not None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def look(self) -> None:
         if self._file is not None:
