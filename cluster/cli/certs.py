@@ -18,7 +18,7 @@ from cluster.cli import output as out
 from cluster.cli.session import command, folder, load_spec
 from cluster.config import ClusterSpec
 from cluster.errors import UsageError
-from cluster.topology import API_PORT, masters
+from cluster.topology import API_PORT, masters, workers
 
 if TYPE_CHECKING:
     from cluster.pki.chest import Chest, Wanted
@@ -37,6 +37,11 @@ def wanted(spec: ClusterSpec) -> dict[str, Wanted]:
     named = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", BALANCER)
     inside = (*named, first, "127.0.0.1", machine_ip(spec.subnet, BALANCER))
     found = {ADMIN: Wanted(Subject("kubernetes-admin", ("system:masters",)))}
+    for component in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+        found[component] = Wanted(Subject(f"system:{component}"))
+    for i, machine in enumerate(workers(spec)):
+        kubelet = Subject(f"system:node:{machine}", ("system:nodes",))
+        found[f"kubelet-{i}"] = Wanted(kubelet, (machine_ip(spec.subnet, machine), machine))
     for i, machine in enumerate(masters(spec)):
         hosts = (machine_ip(spec.subnet, machine), machine, *inside)
         found[f"apiserver-{i}"] = Wanted(Subject("kube-apiserver"), hosts)
