@@ -31,15 +31,20 @@ class Attachment:
         self._writer: asyncio.StreamWriter | None = None
 
     async def open(self) -> None:
-        """Reach the console, if there is one."""
-        with suppress(OSError):
-            place = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        """Reach the console, which a container that has just been started may not have made yet."""
+        while self._writer is None and self._live():
+            sock = socket.socket(socket.AF_UNIX)
             try:
-                sock = socket.socket(socket.AF_UNIX)
-                sock.connect(f"/proc/self/fd/{place}/{SOCKET}")
-            finally:
-                os.close(place)
-            _, self._writer = await asyncio.open_unix_connection(sock=sock)
+                place = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    sock.connect(f"/proc/self/fd/{place}/{SOCKET}")
+                finally:
+                    os.close(place)
+            except OSError:
+                sock.close()
+                await asyncio.sleep(LOOK)
+            else:
+                _, self._writer = await asyncio.open_unix_connection(sock=sock)
 
     async def output(self) -> AsyncIterator[tuple[int, bytes]]:
         async for chunk in read_log(self._log, LogQuery(0, True), self._live, LOOK):

@@ -90,7 +90,7 @@ class ProcessRuntime:
             return known
         chosen = program(spec.image, spec.command, spec.args)
         env = self._environment(spec)
-        kept = {"image": spec.image, "ip": spec.ip, "env": env}
+        kept = {"image": spec.image, "ip": spec.ip, "env": env, "typed": spec.stdin or spec.tty}
         work = self._folders.prepare(spec, kept)
         env["PWD"] = str(work)
         request: Message = {
@@ -151,7 +151,8 @@ class ProcessRuntime:
             return container is not None and container.state == "running"
 
         attachment = Attachment(self._folders.of(key), self._folders.log(key), live)
-        await attachment.open()
+        if self._folders.program(key).get("typed"):
+            await attachment.open()
         return attachment
 
     def _inside(self, key: ContainerKey) -> tuple[dict[str, str], Path]:

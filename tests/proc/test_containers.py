@@ -251,3 +251,62 @@ def test_redis_answers(tree: Path) -> None:
         assert (await bench.ended(key)).exit_code == 0
 
     play(tree, "worker-10", scenario)
+
+
+def test_who_attaches_types_into_a_container_and_sees_its_terminal(tree: Path) -> None:
+    """With a terminal and without; the exit code is the command's, and the log has what was shown."""
+
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("plain", "busybox", "sh", "-c", "cat; exit 3", stdin=True, stdin_once=True)
+        session = await bench.runtime.attach(key)
+        await session.write(b"one\n" * 50_000)  # more than a pipe holds
+        await session.end_input()
+        assert (await bench.ended(key)).exit_code == 3
+        assert await bench.log(key) == "one\n" * 50_000
+        await session.close()
+        key = await bench.start("terminal", "busybox", "sh", stdin=True, tty=True)
+        session = await bench.runtime.attach(key)
+        session.resize(101, 43)
+        await session.write(b"stty size; exit 4\n")
+        shown = b"".join([data async for _, data in session.output()])
+        assert b"43 101" in shown
+        assert (await bench.ended(key)).exit_code == 4
+        assert "43 101" in await bench.log(key)
+        await session.close()
+
+    play(tree, "worker-7", scenario)
+
+
+def test_signals_reach_a_command_that_has_a_terminal(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        for name, signal, number in (("politely", "TERM", 15), ("at-once", "KILL", 9)):
+            key = await bench.start(name, "busybox", "sh", "-c", "echo up; exec sleep 600", tty=True)
+            await eventually(lambda key=key: _says(bench, key, "up"), within=60)
+            await bench.runtime.signal(key, signal)
+            assert (await bench.ended(key)).signal == number
+
+    play(tree, "worker-8", scenario)
+
+
+async def _says(bench: Bench, key: ContainerKey, word: str) -> bool:
+    return word in await bench.log(key)
+
+
+def test_lines_have_the_time_at_which_they_were_written_and_use_is_measured(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        command = "echo one; while [ ! -e go ]; do :; done; echo two; exec sleep 600"
+        key = await bench.start("lines", "busybox", "sh", "-c", command)
+        await eventually(lambda: _says(bench, key, "one"), within=60)
+        between = time.time()
+        used = (await bench.runtime.usage()).containers[key]
+        (Path(bench.root) / key.pod / key.name / "0" / "home" / "go").touch()
+        await eventually(lambda: _says(bench, key, "two"), within=60)
+        assert await bench.log(key, since=between) == "two\n"
+        stamps = [line.split(" ")[0] for line in (await bench.log(key, timestamps=True)).splitlines()]
+        assert stamps == sorted(stamps)
+        assert [len(stamp) for stamp in stamps] == [30, 30]
+        later = (await bench.runtime.usage()).containers[key]
+        assert later.cpu >= used.cpu
+        assert later.memory > 0
+
+    play(tree, "worker-9", scenario)
