@@ -89,7 +89,10 @@ def test_a_port_is_forwarded_in_channels() -> None:
         payload = bytes(range(256)) * 20_000  # more than may be on its way at once
         for start in range(0, len(payload), 100_000):
             wire.said.put_nowait((0, payload[start : start + 100_000]))
-        back = lambda: b"".join(part for channel, part in wire.heard[2:] if channel == 0)  # noqa: E731
+
+        def back() -> bytes:
+            return b"".join(part for channel, part in wire.heard[2:] if channel == 0)
+
         await wire.until(lambda: len(back()) >= len(payload))
         assert wire.heard[:2] == [(0, b"\x50\0"), (1, b"\x50\0")]
         assert back() == payload
@@ -120,7 +123,10 @@ def test_many_connections_go_over_one_spdy_connection_and_end_apart() -> None:
         await wire.until(lambda: all(len(text(wire.heard, stream)) == 50_000 for stream in streams))
         for number, stream in enumerate(streams):
             assert text(wire.heard, stream) == b"%d" % number * 50_000
-        ended = lambda: {int.from_bytes(b[:4], "big") for k, f, b in frames(b"".join(wire.heard)) if k == 0 and f & 1}  # noqa: E731
+
+        def ended() -> set[int]:
+            return {int.from_bytes(b[:4], "big") for k, f, b in frames(b"".join(wire.heard)) if k == 0 and f & 1}
+
         await wire.until(lambda: set(streams[1:]) <= ended())
         assert streams[0] not in ended(), "its client has not ended"
         wire.said.put_nowait(data(streams[0], b"more"))
