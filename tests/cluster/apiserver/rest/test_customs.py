@@ -13,6 +13,9 @@ Object = dict[str, Any]
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 HERE = "/apis/example.com/v1/namespaces/default/widgets"
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 COLUMNS = [
     {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "how large"},
     {"name": "Part", "type": "string", "jsonPath": '.spec.parts[?(@.name=="x")].count', "priority": 1},
@@ -103,12 +106,10 @@ def test_tables_selectors_and_scales() -> None:
         red = await browser.ask("GET", HERE, None, {"fieldSelector": "spec.colour=red"})
         assert [item["metadata"]["name"] for item in red["items"]] == ["b"]
         assert (await browser.ask("GET", HERE, None, {"fieldSelector": "spec.size=3"}))["code"] == 400
-        merge = {"content_type": "application/merge-patch+json"}
-        scaled = await browser.ask("PATCH", f"{HERE}/a/scale", {"spec": {"replicas": 6}}, **merge)
+        scaled = await browser.ask("PATCH", f"{HERE}/a/scale", {"spec": {"replicas": 6}}, content_type=MERGE)
         assert (scaled["kind"], scaled["spec"]["replicas"]) == ("Scale", 6)
         assert (await browser.ask("GET", f"{HERE}/a"))["spec"]["size"] == 6
-        strategic = {"content_type": "application/strategic-merge-patch+json"}
-        assert (await browser.raw("PATCH", f"{HERE}/a", {}, **strategic)).status == 415
+        assert (await browser.raw("PATCH", f"{HERE}/a", {}, content_type=STRATEGIC)).status == 415
 
     browse(story)
 
@@ -143,11 +144,10 @@ def test_each_version_shows_the_same_object() -> None:
 def test_apply_goes_by_the_schemas_keys() -> None:
     async def story(browser: Browser) -> None:
         await define(browser, two_versions())
-        apply = {"content_type": "application/apply-patch+yaml"}
 
         async def say(who: str, *parts: Object, **query: str) -> Object:
             body = widget("a", parts=list(parts))
-            return await browser.ask("PATCH", f"{HERE}/a", body, {"fieldManager": who, **query}, **apply)
+            return await browser.ask("PATCH", f"{HERE}/a", body, {"fieldManager": who, **query}, content_type=APPLY)
 
         await say("one", {"name": "x", "count": 1})
         both = await say("two", {"name": "y", "count": 2})
@@ -158,7 +158,9 @@ def test_apply_goes_by_the_schemas_keys() -> None:
         )  # fmt: skip
         less = await say("two")
         assert [part["name"] for part in less["spec"]["parts"]] == ["x"]
-        unknown = await browser.ask("PATCH", f"{HERE}/a", widget("a", sise=1), {"fieldManager": "one"}, **apply)
+        unknown = await browser.ask(
+            "PATCH", f"{HERE}/a", widget("a", sise=1), {"fieldManager": "one"}, content_type=APPLY
+        )
         assert unknown["code"] == 400
         assert ".spec.sise: field not declared in schema" in unknown["message"]
 
@@ -178,16 +180,16 @@ def test_rules_that_are_expressions() -> None:
             'Widget.example.com "a" is invalid: spec: Invalid value: "object": red ones are small'
         )
         assert (await browser.raw("POST", HERE, widget("a", size=4))).status == 201
-        merge = {"content_type": "application/merge-patch+json"}
-        smaller = await browser.ask("PATCH", f"{HERE}/a", {"spec": {"size": 2}}, **merge)
+        smaller = await browser.ask("PATCH", f"{HERE}/a", {"spec": {"size": 2}}, content_type=MERGE)
         assert smaller["details"]["causes"][0] == {
             "field": "spec.size",
             "reason": "FieldValueForbidden",
             "message": "Forbidden: failed rule: self.size >= oldSelf.size",
         }
-        assert (await browser.raw("PATCH", f"{HERE}/a", {"spec": {"size": 5}}, **merge)).status == 200
+        assert (await browser.raw("PATCH", f"{HERE}/a", {"spec": {"size": 5}}, content_type=MERGE)).status == 200
         schema["properties"]["spec"]["x-kubernetes-validations"] = [{"rule": "self.size >"}]
-        unreadable = await browser.ask("POST", DEFINITIONS, definition("gadgets", "Gadget", schema={"openAPIV3Schema": schema}))  # fmt: skip
+        gadgets = definition("gadgets", "Gadget", schema={"openAPIV3Schema": schema})
+        unreadable = await browser.ask("POST", DEFINITIONS, gadgets)
         assert unreadable["details"]["causes"][0]["field"].endswith("x-kubernetes-validations[0].rule")
 
     browse(story)
