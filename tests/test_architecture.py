@@ -211,7 +211,7 @@ PURE = (
     "nodes/network/ipam.py",
 )
 IMPURE = (*REAL, "asyncio", "msgpack", "logging", "uuid")
-REAL_PROCESSES = ("proc", "kubectl")
+REAL_PROCESSES = ("proc", "kubectl", "clients")
 """Folders of tests that start real processes."""
 DRAWERS = ("utils", "common", "helpers", "types", "misc")
 

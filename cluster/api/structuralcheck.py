@@ -14,7 +14,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from cluster.api.fielderrors import Errors, MapKey, Path, render
 from cluster.api.structural import Node
@@ -247,6 +246,6 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "ipv6": _reads(ipaddress.IPv6Address),
     "cidr": _reads(lambda text: ipaddress.ip_network(text, strict=False)),
     "mac": _matches(r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"),
-    "uuid": _reads(UUID),
+    "uuid": _matches(r"(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"),
 }
 """What a string has to look like; formats that are not here are no promise (Kubernetes: supportedVersionedFormats)."""

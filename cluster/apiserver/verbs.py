@@ -206,7 +206,7 @@ class Verbs:
             if written.revision:
                 quotas.charged(charges, written.revision)
                 if self._trace:
-                    self._note(write, written.revision, call)
+                    _note(self._host, write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
             if written.current is not None:
@@ -263,7 +263,7 @@ class Verbs:
             if written.revision:
                 self._admission.quotas.charged(charges, written.revision)
                 if self._trace:
-                    self._note(write, written.revision, call)
+                    _note(self._host, write, written.revision, call)
                 return Stored(outcome.obj, written.revision).obj
             call.wrote = False
             if written.outdated:
@@ -302,14 +302,6 @@ class Verbs:
         """Carry out `change` of the status of the object at `key`, the server's own or one that comes through the
         subresource `owned`; the object as it then is."""
         return await self._modify(kind, key, call, change, owned, asked=(UPDATE, "status"))
-
-    def _note(self, write: Write, revision: int, call: Call) -> None:
-        """A write that happened, with the request that asked for it (its place among several in one message apart)."""
-        asked = call.request
-        message = [asked.src, asked.boot, asked.id] if asked is not None else [self._host.name, self._host.boot, 0]
-        verb = asked.kind.partition(".")[2] if asked is not None else "create" if write.expected == 0 else "update"
-        about = {"kind": write.kind.kind, "key": write.key, "revision": revision, "verb": verb}
-        self._host.note("write", {**about, "user": message[0], "message": message})
 
     async def remove(self, kind: Kind, key: str, call: Call, options: registry.DeleteOptions) -> Object:
         """Delete the object at `key`, or begin to."""
@@ -375,6 +367,15 @@ class Verbs:
             namespacelifecycle.check(kind, obj, stored.obj if stored else None)
         assert stored is not None  # else it was refused
         return name, stored.revision
+
+
+def _note(host: Host, write: Write, revision: int, call: Call) -> None:
+    """A write that happened, with the request that asked for it (its place among several in one message apart)."""
+    asked = call.request
+    message = [asked.src, asked.boot, asked.id] if asked is not None else [host.name, host.boot, 0]
+    verb = asked.kind.partition(".")[2] if asked is not None else "create" if write.expected == 0 else "update"
+    about = {"kind": write.kind.kind, "key": write.key, "revision": revision, "verb": verb}
+    host.note("write", {**about, "user": message[0], "message": message})
 
 
 def _key(kind: Kind, obj: Object) -> str:

@@ -45,6 +45,11 @@ class Catalog:
 
     # ── OpenAPI ──────────────────────────────────────────────────────────────────────────────────────────────
 
+    def openapi(self, path: str) -> bytes:
+        """What stands at /openapi/v3, or below it. NotFound."""
+        rest = path.removeprefix("/openapi/v3").removeprefix("/")
+        return self.document(rest) if rest else json_bytes(self.index())
+
     def index(self) -> Object:
         """/openapi/v3."""
         self._look()

@@ -225,10 +225,8 @@ class Handlers:
             version = negotiation.discovery_version(accept)
             if version:
                 media = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
-                body = answers.json_bytes(
-                    discovery.aggregated(document.name == "versions", version, self._catalog.kinds())
-                )
-                return Answer(200, body, media, {"Vary": "Accept"})
+                found = discovery.aggregated(document.name == "versions", version, self._catalog.kinds())
+                return Answer(200, answers.json_bytes(found), media, {"Vary": "Accept"})
         if not document.name.startswith("/"):
             form = negotiation.form_of(accept)
             found = discovery.legacy(document, self._address, self._catalog.kinds())
@@ -237,10 +235,8 @@ class Handlers:
             return Answer(200, answers.json_bytes(VERSION))
         if document.name == "/openapi/v2" and openapiv2.ASKED in accept:
             return Answer(200, openapiv2.document(), openapiv2.MEDIA)
-        if document.name == "/openapi/v3":
-            return Answer(200, answers.json_bytes(self._catalog.index()))
-        if document.name.startswith("/openapi/v3/"):
-            return Answer(200, self._catalog.document(document.name.removeprefix("/openapi/v3/")))
+        if document.name.startswith("/openapi/v3"):
+            return Answer(200, self._catalog.openapi(document.name))
         name, _, check = document.name.strip("/").partition("/")
         if name in health.NAMES:
             return self._health(name, check, http)

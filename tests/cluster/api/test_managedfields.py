@@ -52,7 +52,7 @@ DEPLOYMENTS = st.builds(
 
 
 def who(name: str, second: int = 0) -> Manager:
-    return Manager(name, "apps/v1", f"2026-01-01T00:00:{second:02}Z")
+    return Manager(name, "apps/v1", f"2026-01-01T00:00:{second:02}Z", struct=REGISTRY.struct("Deployment"))
 
 
 def first(config: Object, name: str = "one") -> Object:
