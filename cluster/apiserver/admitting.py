@@ -162,26 +162,20 @@ class Admission:
     def _any(self, kind: str) -> bool:
         return kind in KINDS and bool(self._cache.objects(kind))
 
+    def _known(self, kind: str) -> bool:
+        return kind in KINDS or kind in self._cache.kinds()
+
     def _find(self, kind: str, key: str) -> Object | None:
-        try:
-            stored = self._cache.get(kind, key)
-        except KeyError:
-            return None
+        stored = self._cache.get(kind, key) if self._known(kind) else None
         return stored.obj if stored else None
 
     def _all(self, kind: str) -> list[Object]:
-        try:
-            return [stored.obj for stored in self._cache.objects(kind)]
-        except KeyError:
-            return []
+        return [stored.obj for stored in self._cache.objects(kind)] if self._known(kind) else []
 
     def _within(self, kind: str, namespace: str) -> Sequence[Object]:
-        try:
-            if not self._cache.objects(kind):
-                return ()
-            return [stored.obj for stored in self._cache.list(kind, Selection(namespace))]
-        except KeyError:
+        if not self._known(kind) or not self._cache.objects(kind):
             return ()
+        return [stored.obj for stored in self._cache.list(kind, Selection(namespace))]
 
 
 def _filled(obj: Object) -> Object:

@@ -7,6 +7,7 @@ a crash may lose the last lines, and a disk that fails ends the log of this boot
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import orjson
 
@@ -22,6 +23,10 @@ MOST_WAITING = 64 << 20
 """Bytes that may wait for a slow disk; what is more is left out, and counted."""
 
 
+REMEMBERED = 4096
+"""Sorts of requests whose rule is known."""
+
+
 class AuditLog:
     """`size`: bytes of a file before the next is begun; `backups`: how many older ones are kept."""
 
@@ -34,6 +39,9 @@ class AuditLog:
         self._lost = 0
         self._count = 0
         self._failed = False
+        self._plain = not any(rule.namespaces or any(each[2] for each in rule.resources) for rule in policy.rules)
+        """Objects' names and namespaces do not matter: what holds for one request holds for all like it."""
+        self._rules: dict[tuple[Any, ...], Rule | None] = {}
         self._prefix = "-".join(f"{host.rng.getrandbits(4 * n):0{n}x}" for n in (8, 4, 4, 4))
 
     def id(self) -> str:
@@ -43,10 +51,21 @@ class AuditLog:
 
     def begin(self, record: Record) -> Rule | None:
         """The rule that says what is written of the request; None: nothing is."""
-        rule = self._policy.rule_for(record)
+        rule = self._rule(record)
         if rule is not None:
             self.stage(record, rule, audit.RECEIVED)
         return rule
+
+    def _rule(self, record: Record) -> Rule | None:
+        if not (self._plain and record.resource):
+            return self._policy.rule_for(record)
+        who = record.who
+        key = (who.name, who.groups, record.verb, record.group, record.resource, record.subresource)
+        if key not in self._rules:
+            if len(self._rules) >= REMEMBERED:
+                self._rules.clear()
+            self._rules[key] = self._policy.rule_for(record)
+        return self._rules[key]
 
     def stage(self, record: Record, rule: Rule, stage: str) -> None:
         if not self._policy.wants(rule, stage) or self._failed:
