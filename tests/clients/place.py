@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 
 Object = dict[str, Any]
+LEAVES_SOCKETS = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
+)
+"""Clients keep connections until they are collected, and that is theirs to mend."""
 GROUP, VERSION, PLURAL = "clients.example.com", "v1", "ponds"
 
 

@@ -8,9 +8,20 @@ from typing import Any
 
 import pytest
 
-from tests.clients.place import GROUP, PLURAL, VERSION, Place, config_map, deployment, needed, pond, talking_pod
+from tests.clients.place import (
+    GROUP,
+    LEAVES_SOCKETS,
+    PLURAL,
+    VERSION,
+    Place,
+    config_map,
+    deployment,
+    needed,
+    pond,
+    talking_pod,
+)
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.proc, pytest.mark.timeout(300), LEAVES_SOCKETS]
 
 
 def with_api(place: Place, story: Callable[[Any, Any], Awaitable[None]]) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from tests.clients import operator as its_module
-from tests.clients.place import GROUP, PLURAL, VERSION, Place, needed, pond
+from tests.clients.place import GROUP, LEAVES_SOCKETS, PLURAL, VERSION, Place, needed, pond
 from tests.kubectl.kubectl import LAUNCH
 
-pytestmark = [pytest.mark.proc, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.proc, pytest.mark.timeout(1200), LEAVES_SOCKETS]
 HERE = (GROUP, VERSION, "default", PLURAL)
 PATIENCE = 240.0
 """Seconds until something must have happened."""
