@@ -54,7 +54,7 @@ def behind(tmp_path: Path) -> Callable[[Callable[[Browser], Awaitable[None]]], N
 Tell = Callable[[Callable[[Browser], Awaitable[None]]], None]
 
 
-async def as_user(browser: Browser, who: Who, method: str, path: str, body: Any = None, **headers: str) -> Object:
+async def as_user(browser: Browser, who: Who, method: str, path: str, body: Any = None, **headers: Any) -> Object:
     browser.who = who
     try:
         return await browser.ask(method, path, body, **headers)
@@ -111,9 +111,9 @@ def test_nobody_gives_what_they_do_not_have(behind: Tell) -> None:
         ]
         base = f"{RBAC}/namespaces/default"
         await browser.ask("POST", f"{base}/roles", {"metadata": {"name": "granter"}, "rules": rules})
-        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granter"}
+        ref: Object = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granter"}
         subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}
-        binding = {"metadata": {"name": "granter"}, "roleRef": ref, "subjects": [subject]}
+        binding: Object = {"metadata": {"name": "granter"}, "roleRef": ref, "subjects": [subject]}
         await browser.ask("POST", f"{base}/rolebindings", binding)
         await browser.ask("GET", f"{base}/rolebindings")
         fine = {"metadata": {"name": "fine"}, "rules": [rules[1]]}
@@ -132,7 +132,11 @@ def test_nobody_gives_what_they_do_not_have(behind: Tell) -> None:
             browser, JANE, "PATCH", f"{base}/roles/fine", {"rules": [secrets]}, **{"content-type": merge}
         )
         assert refused["code"] == 403
-        admin = {**binding, "metadata": {"name": "evil"}, "roleRef": {**ref, "kind": "ClusterRole", "name": "admin"}}
+        admin: Object = {
+            **binding,
+            "metadata": {"name": "evil"},
+            "roleRef": {**ref, "kind": "ClusterRole", "name": "admin"},
+        }
         refused = await as_user(browser, JANE, "POST", f"{base}/rolebindings", admin)
         assert "attempting to grant RBAC permissions not currently held" in refused["message"]
         nowhere = {**admin, "roleRef": {**ref, "name": "nowhere"}}
@@ -158,7 +162,7 @@ def test_tokens_come_and_go(behind: Tell) -> None:
             assert (refused["code"], refused["reason"]) == (401, "Unauthorized")
             assert why in refused["message"]
         assert (await with_token(browser, "s3cret", me))["message"].startswith('pods is forbidden: User "carla"')
-        review = {"spec": {"token": token}}
+        review: Object = {"spec": {"token": token}}
         status = (await browser.ask("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review))["status"]
         assert (status["authenticated"], status["user"]["uid"]) == (True, made["metadata"]["uid"])
         review = {"spec": {"token": token, "audiences": ["vault"]}}
@@ -186,7 +190,7 @@ def test_a_token_ends_with_its_time(behind: Tell) -> None:
 def test_a_pod_gets_its_token_and_the_token_ends_with_it(behind: Tell) -> None:
     async def story(browser: Browser) -> None:
         pods = "/api/v1/namespaces/default/pods"
-        pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+        pod: Object = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "busybox"}]}}
         refused = await browser.ask("POST", pods, pod)
         assert 'serviceaccount "default" not found' in refused["message"]
         await browser.ask("POST", ACCOUNTS, {"metadata": {"name": "default"}})
@@ -229,7 +233,7 @@ def test_an_apiserver_that_comes_back_finds_its_roles(behind: Tell) -> None:
 
 def test_on_behalf_of_an_account(behind: Tell) -> None:
     async def story(browser: Browser) -> None:
-        headers = {"impersonate-user": "system:serviceaccount:default:bot"}
+        headers: Any = {"impersonate-user": "system:serviceaccount:default:bot"}
         me = await browser.ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, **headers)
         assert "system:serviceaccounts:default" in me["status"]["userInfo"]["groups"]
         refused = await as_user(browser, JANE, "GET", "/api", **headers)
