@@ -35,12 +35,13 @@ def binding(*actions: str, **spec: Any) -> Object:
 
 def judged(review: Review, *objects: Object) -> str:
     """What a policy says, "" for nothing."""
+    found = ""
     try:
         policies.validate(review, sources(*objects))
     except StatusError as error:
-        assert error.message.startswith(f'{review.kind.qualified} "{review.name}" is forbidden: ')
-        return error.message.partition("denied request: ")[2]
-    return ""
+        found = error.message
+    assert not found or found.startswith(f'{review.kind.qualified} "{review.name}" is forbidden: ')
+    return found.partition("denied request: ")[2]
 
 
 def test_a_policy_that_is_bound_denies() -> None:
