@@ -12,7 +12,7 @@ FOUND: dict[str, tuple[str, int]] = {
     "forget-term": ("one leader per term", 1),
     "forget-vote": ("one leader per term", 28),
     "old-log-elected": ("committed is never lost", 4),
-    "append-of-older-term": ("no invariant is violated", 611),
+    "append-of-older-term": ("no invariant is violated", 654),
     "no-log-match-check": ("log matching", 2),
     "cut-matching-entries": ("members run on", 5),
     "ack-before-sync": ("committed is never lost", 78),
