@@ -66,7 +66,7 @@ _ALL = (
         {**CONTROL, "masters": 2},
         (owners.families, owners.successors, trouble.managers_hear_late),
         (
-            Ask("controllers-spare", {"kinds": ["ConfigMap", "Secret"]}),
+            Ask("controllers-spare", {"kinds": ["ConfigMap", "ControllerRevision"]}),
             Ask("foreground-waits"),
             Ask("garbage-collected"),
             Ask("created-once"),

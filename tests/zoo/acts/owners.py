@@ -27,7 +27,7 @@ async def families(stage: Stage, dice: Random) -> None:
                 await asyncio.sleep(0.2)
                 continue
             for child in range(dice.randrange(1, 4)):
-                kind = dice.choice(("ConfigMap", "Secret"))
+                kind = dice.choice(("ConfigMap", "ControllerRevision"))
                 await tried(client.create(child_of(owner, f"child-{client.user}-{number}-{child}", kind)))
             # A dependent that is made at the moment when its owner begins to go may be missed, as in Kubernetes.
             await asyncio.sleep(dice.uniform(0.05, 0.8))
@@ -39,7 +39,11 @@ async def families(stage: Stage, dice: Random) -> None:
 
 
 def child_of(owner: Object, name: str, kind: str = "ConfigMap") -> Object:
-    return {**config_map(name, ownerReferences=[owner_reference(owner)]), "kind": kind}
+    """The controllers hear of ConfigMaps and of ControllerRevisions by different watches."""
+    child = config_map(name, ownerReferences=[owner_reference(owner)])
+    if kind == "ConfigMap":
+        return child
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": child["metadata"], "revision": 1, "data": {}}
 
 
 async def successors(stage: Stage, dice: Random) -> None:
