@@ -33,7 +33,18 @@ class Patience:
     grants its followers: while delays are seen, as long as the longest wait that a follower may draw, so that it does
     not step down for a delay that they forgive."""
 
-    __slots__ = ("_cap", "_configured", "_delay", "_heartbeat", "least", "longest", "notable", "review_at")
+    __slots__ = (
+        "_before",
+        "_cap",
+        "_configured",
+        "_delay",
+        "_heartbeat",
+        "least",
+        "longest",
+        "notable",
+        "review_at",
+        "term",
+    )
 
     def __init__(self, config: Config) -> None:
         self._configured = config.election_seconds
@@ -41,12 +52,25 @@ class Patience:
         self._cap = config.election_seconds * config.patience
         self._delay = 0.0
         self.least = self.longest = config.election_seconds
+        self.term = 0
+        """Of the leader who spoke last."""
+        self._before = (0, -inf)
+        """The term of the one before, and when it spoke last."""
         self.review_at = inf
         """When `review` has something to do."""
         self.notable = inf
         """Silences up to this change nothing."""
         if config.patience > 1:
             self.notable = self._heartbeat + (self._configured - self._heartbeat) / (2 * MARGIN)
+
+    def begin(self, term: int, heard: float) -> None:
+        """A leader of another term speaks; the one before did last at `heard`: the silence between teaches nothing."""
+        self._before = (self.term, heard)
+        self.term = term
+
+    def last_of(self, term: int) -> float:
+        """When the leader before spoke last, if that is its term; else long ago."""
+        return self._before[1] if term == self._before[0] else -inf
 
     def saw(self, silence: float, now: float) -> None:
         """Somebody who was believed to be there was silent for so long, and was there."""

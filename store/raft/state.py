@@ -81,10 +81,6 @@ class State:
         self.leader = ""
         self.heard = -inf
         """When a leader, of whatever term, last spoke: no other is helped up for an election timeout after that."""
-        self.heard_in = 0
-        """In which term that was."""
-        self.predecessor = (0, -inf)
-        """The same two of the leader before that one."""
         self.patience = Patience(config)
         self.election_at = inf
         self.spread = 0.0
@@ -184,9 +180,8 @@ class State:
             self.follow(self.term, leader)
         self.forborne = False
         now, patience = self.now, self.patience
-        if self.term != self.heard_in:
-            self.predecessor = (self.heard_in, self.heard)
-            self.heard_in = self.term
+        if self.term != patience.term:
+            patience.begin(self.term, self.heard)
         elif now - self.heard > patience.notable:
             patience.saw(now - self.heard, now)
         if now >= patience.review_at:
@@ -199,9 +194,8 @@ class State:
 
     def hear_deposed(self, term: int) -> None:
         """The leader of an earlier term speaks: was that one only late when it was replaced?"""
-        known, heard = (self.heard_in, self.heard) if term == self.heard_in else self.predecessor
-        if term == known:
-            self.patience.saw(self.now - heard, self.now)
+        heard = self.heard if term == self.patience.term else self.patience.last_of(term)
+        self.patience.saw(self.now - heard, self.now)
 
     def follow(self, term: int, leader: str) -> None:
         """Be a follower in `term`. A term never goes back, and a new one is a new vote (3.3)."""
