@@ -36,8 +36,8 @@ def _numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--minutes", type=click.FloatRange(min=0.0, min_open=True), default=None, help="soak, idle: how long.")
 @click.option("-o", "--output", "output", default="", help="json for data.")
 def bench_command(name: str, output: str, **chosen: Any) -> int:
-    """Measure: boot, failover, links, sim, store, api, memory, check, or all of these; soak, idle or day, which take longer.
-    Exit status 1 if a bar does not hold."""
+    """Measure: boot, failover, links, sim, store, api, memory, check, or all of these; soak, idle or day, which take
+    longer. Exit status 1 if a bar does not hold."""
     if name != "all" and name not in NAMES:
         raise UsageError(f"no benchmark {name!r}", place="bench", remedy=f"one of {', '.join(NAMES)}, all")
     options = Options(**{option: value for option, value in chosen.items() if value is not None})

@@ -139,7 +139,7 @@ class Recording(Informer):
         self._book = book
         self._observer = observer
         self._listing = False
-        self.on_change(self._listed)
+        self.on_change(self._found)
 
     async def _list(self) -> None:
         self._listing = True
@@ -148,7 +148,7 @@ class Recording(Informer):
         finally:
             self._listing = False
 
-    def _listed(self, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
+    def _found(self, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> None:
         if not self._listing:
             return
         if new is not None:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -279,9 +280,10 @@ def test_who_attaches_types_into_a_container_and_sees_its_terminal(tree: Path) -
 
 def test_signals_reach_a_command_that_has_a_terminal(tree: Path) -> None:
     async def scenario(bench: Bench) -> None:
-        for name, signal, number in (("politely", "TERM", 15), ("at-once", "KILL", 9)):
-            key = await bench.start(name, "busybox", "sh", "-c", "echo up; exec sleep 600", tty=True)
-            await eventually(lambda key=key: _says(bench, key, "up"), within=60)
+        ways: tuple[tuple[Literal["TERM", "KILL"], int], ...] = (("TERM", 15), ("KILL", 9))
+        for signal, number in ways:
+            key = await bench.start(signal.lower(), "busybox", "sh", "-c", "echo up; exec sleep 600", tty=True)
+            await eventually(partial(_says, bench, key, "up"), within=60)
             await bench.runtime.signal(key, signal)
             assert (await bench.ended(key)).signal == number
 

@@ -116,8 +116,10 @@ def test_a_definition_makes_a_kind() -> None:
         await client.scale(KIND, "a", "default", 7)
         assert (await client.get(KIND, "a", "default"))["spec"]["size"] == 7
         assert [key_of(obj) for obj in (await client.list(KIND))["items"]] == ["default/a"]
-        assert (await refused(client.patch(KIND, "a", {}, type="strategic", namespace="default"),
-                              "UnsupportedMediaType")).message.startswith("the body of the request was in an unknown")  # fmt: skip
+        strategic = await refused(
+            client.patch(KIND, "a", {}, type="strategic", namespace="default"), "UnsupportedMediaType"
+        )
+        assert strategic.message.startswith("the body of the request was in an unknown")
         assert (await refused(client.get(KIND, "none", "default"), "NotFound")).message == (
             'widgets.example.com "none" not found'
         )

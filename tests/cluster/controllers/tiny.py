@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from cluster.api import meta
 from cluster.api.kinds import KINDS
@@ -16,6 +16,7 @@ from cluster.errors import StatusError
 from tests.cluster.controllers.objects import NOW
 
 Key = tuple[str, str, str]
+T = TypeVar("T")
 
 
 class TinyServer:
@@ -119,7 +120,7 @@ class TinyServer:
                 self.remove(key, propagation="Background")
         return found
 
-    def _answer(self, write: Callable[[], Any]) -> Any:
+    def _answer(self, write: Callable[[], T]) -> T:
         """An indefinite error is an answer that got lost: the write has happened."""
         error = self.broken.pop(0) if self.broken else None
         if error is not None and error.definite:
