@@ -14,12 +14,15 @@ from tests.kubectl.rows_cluster import CLUSTER
 from tests.kubectl.rows_identity import IDENTITY
 from tests.kubectl.rows_morekinds import MORE_KINDS
 from tests.kubectl.rows_objects import OBJECTS
+from tests.kubectl.rows_policykinds import POLICY_KINDS
 from tests.kubectl.rows_workloads import WORKLOADS
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
 SUBNET = 172
-STORIES: dict[str, tuple[Row, ...]] = {**CLUSTER, **OBJECTS, **WORKLOADS, **MORE_KINDS, **IDENTITY, **ADMISSION}
+STORIES: dict[str, tuple[Row, ...]] = {
+    **CLUSTER, **OBJECTS, **WORKLOADS, **MORE_KINDS, **IDENTITY, **ADMISSION, **POLICY_KINDS,
+}  # fmt: skip
 
 
 SINCE = (
@@ -37,7 +40,17 @@ SINCE = (
 )
 """(what of a command, the minor version of kubectl that has it, why)."""
 
-STORY_SINCE = {"validation": 25, "quotas": 23, "policies": 23, "batch": 25, "sets": 25, "budgets": 25}
+STORY_SINCE = {
+    "validation": 25,
+    "limits": 25,
+    "flows": 25,
+    "versions": 26,
+    "quotas": 23,
+    "policies": 23,
+    "batch": 25,
+    "sets": 25,
+    "budgets": 25,
+}
 """Before, kubectl validated by itself; before 1.25 it made CronJobs, budgets and autoscalers in beta versions."""
 
 

@@ -23,6 +23,8 @@ Object = dict[str, Any]
 _FORMATS: dict[str, Object] = {
     "int-or-string": {"x-kubernetes-int-or-string": True, "oneOf": [{"type": "integer"}, {"type": "string"}]},
     "quantity": {"type": "string", "format": "quantity"},
+    "map of quantity": {"type": "object", "additionalProperties": {"type": "string", "format": "quantity"}},
+    "map of string": {"type": "object", "additionalProperties": {"type": "string"}},
     "time": {"type": "string", "format": "date-time"},
     "microtime": {"type": "string", "format": "date-time"},
     "any": {"x-kubernetes-preserve-unknown-fields": True},
