@@ -90,6 +90,7 @@ CHECK: Mapping[str, Field] = {
 STORE_OPTIONS = (
     "heartbeat",
     "election",
+    "patience",
     "keepalive",
     "snapshot_entries",
     "snapshot_bytes",

@@ -192,11 +192,14 @@ def test_a_host_dies_right_after_its_message_and_the_message_arrives() -> None:
     assert [r for r in run.records if r[4] == "deliver" and r[6] == crash[2] and r[8] == sent[-1][7]]
 
 
-def test_what_a_lying_disk_took_is_lost_and_the_member_comes_back() -> None:
+def test_what_a_lying_disk_took_is_lost_and_the_member_is_found_out_when_it_comes_back() -> None:
     run = told(of_once("loseUnsynced"))
     (strike,) = run.strikes
     (host,) = strike.targets
-    assert [r[4] for r in run.records if r[2] == host and r[4] in ("boot", "crash")] == ["boot", "crash", "boot"]
+    life = [r[4] for r in run.records if r[2] == host and r[4] in ("boot", "crash", "exit")]
+    assert life[:4] == ["boot", "crash", "boot", "exit"]
+    (said, *_) = [str(r[5]) for r in run.records if r[2] == host and r[4] == "exit"]
+    assert f"the disk of {host} has lost entries of the log" in said
 
 
 def test_objects_are_applied_scaled_changed_and_deleted() -> None:
