@@ -12,10 +12,10 @@ import pytest
 from tests.clients.place import Place, definition
 from tests.kubectl.kubectl import LAUNCH, running
 
-NAME, SUBNET = "clients", 173
+NAME, SUBNET = "clients", 175
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("clients")
     with running(folder, NAME, SUBNET, "--masters", "3", "--workers", "1"):

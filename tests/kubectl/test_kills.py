@@ -22,7 +22,7 @@ from tests.kubectl.row import row, until
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(600)]
 
-SUBNET, NAME = 173, "kills"
+SUBNET, NAME = 176, "kills"
 CLIENTS, GROUPS = 100, 10
 PATIENCE = 300.0
 """Seconds after which something hangs."""

@@ -69,11 +69,13 @@ class Shell:
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("cli"))
-    said = shell.run("up", "--masters", "1", "--workers", "2", "--subnet", SUBNET)
-    assert "8 processes" in said
-    assert "all nodes Ready" in said
-    yield shell
-    shell.run("down", "--wipe")
+    try:
+        said = shell.run("up", "--masters", "1", "--workers", "2", "--subnet", SUBNET)
+        assert "9 processes" in said
+        assert "all nodes Ready" in said
+        yield shell
+    finally:
+        shell.run("down", "--wipe")
     assert not (shell.folder / ".capstan" / "cli").exists()
 
 

@@ -27,10 +27,13 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServers]:
 def shell(etcd: EtcdServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("cluster"))
     words = ",".join(f"master-{i}={url}" for i, url in enumerate(etcd.urls))
-    said = shell.run("up", "--store", "etcd", "--etcd", words, "--subnet", SUBNET)
-    assert "15 processes" in said, "no store members of ours"
-    yield shell
-    assert "etcdctl del" in shell.run("down", "--wipe")
+    try:
+        said = shell.run("up", "--store", "etcd", "--etcd", words, "--subnet", SUBNET)
+        assert "16 processes" in said, "no store members of ours"
+        yield shell
+    finally:
+        said = shell.run("down", "--wipe")
+    assert "etcdctl del" in said
 
 
 def leader_of(shell: Shell) -> int:
@@ -141,7 +144,7 @@ def test_down_and_up_again_on_the_same_etcd(shell: Shell, etcd: EtcdServers) -> 
     shell.run("create", "deployment", "kept", "--image=nginx", "--replicas=1")
     shell.run("down")
     said = shell.run("up")
-    assert "15 processes" in said, "the URLs are as they were"
+    assert "16 processes" in said, "the URLs are as they were"
     assert "kept" in shell.run("get", "deployments", "--no-headers")
     shell.run("delete", "deployment", "kept")
 

@@ -68,10 +68,12 @@ class Operator(Shell):
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Operator]:
     shell = Operator(tmp_path)
-    assert "14 processes" in shell.run(*UP)
-    yield shell
-    if shell.home.exists():
-        shell.run("down", "--wipe")
+    try:
+        assert "15 processes" in shell.run(*UP)
+        yield shell
+    finally:
+        if shell.home.exists():
+            shell.run("down", "--wipe")
 
 
 async def under_writes(shell: Operator, *commands: tuple[str, ...]) -> list[bytes]:
