@@ -58,6 +58,22 @@ ROAMING = ("raft", "etcd", "raftos")
 """Engines whose revisions mean the same on every member. With the others an apiserver stays with one member."""
 
 
+EXERCISE_KEYS: Mapping[str, Any] = {
+    "apiVersion": "apiserver.config.k8s.io/v1",
+    "kind": "EncryptionConfiguration",
+    "resources": [
+        {
+            "resources": ["secrets"],
+            "providers": [
+                {"aesgcm": {"keys": [{"name": "exercise", "secret": "Y2Fwc3RhbiBleGVyY2lzZSBrZXksIG5vIHNlY3JldCE="}]}}
+            ],
+        }
+    ],
+}
+"""Of clusters without a folder for keys: simulations, and runs that end with all they hold. Same path, nothing kept
+secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     name: Address
@@ -138,7 +154,9 @@ def master_hosts(spec: ClusterSpec, i: int, folders: Folders | None = None) -> l
         "engine": spec.engine,
         "etcd": None if spec.etcd is None else asdict(spec.etcd),
     }
+    server["encryption"] = {"configuration": EXERCISE_KEYS}
     if folders is not None and folders.pki:
+        server["encryption"] = {"file": f"{folders.pki}/encryption.yaml"}
         files = {"cert": f"apiserver-{i}.crt", "key": f"apiserver-{i}.key", "client_ca": "ca.crt"}
         door: dict[str, Any] = {name: f"{folders.pki}/{file}" for name, file in files.items()}
         server["access"] = {"signing_key": f"{folders.pki}/sa.key", "token_file": f"{folders.pki}/tokens.csv"}

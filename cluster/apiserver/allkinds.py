@@ -116,8 +116,10 @@ class AllKinds:
                 if kind is None or not kind.namespaced or (key in LAST) is not (kinds is LAST):
                     continue
                 stored = self._cache.list(key, Selection(namespace))
-                if stored:
-                    found[key] = len(stored)
+                held = {key_of(each.obj) for each in stored}
+                shut = [name for name in self._cache.unreadable(key, namespace) if name not in held]
+                if stored or shut:
+                    found[key] = len(stored) + len(shut)
                     await self._delete_all(kind, stored, call)
         return {"found": found}
 

@@ -28,6 +28,7 @@ from cluster.apiserver.bootstrap import bootstrap
 from cluster.apiserver.busaudit import audited
 from cluster.apiserver.customs import UNKNOWN, Customs, in_stored_version
 from cluster.apiserver.definitions import Definitions
+from cluster.apiserver.encryption import Encryption, Resealing, vault_of
 from cluster.apiserver.eviction import Evictions
 from cluster.apiserver.fairness import Fairness
 from cluster.apiserver.faults import harmed
@@ -94,6 +95,8 @@ class Config:
     """The address at which pods find the second door, behind the Service default/kubernetes; "" for none."""
     access: Access | None = None
     """Who may come in; None: whoever has a certificate, and roles count for nothing."""
+    encryption: Encryption | None = None
+    """What is encrypted in the store, and with which keys; None: nothing is."""
     audit: dict[str, Any] | None = None
     """The audit log's policy (audit.k8s.io/v1); None: there is no log."""
     disable_admission: tuple[str, ...] = ("ServiceAccount",)
@@ -134,7 +137,8 @@ class Apiserver:
         store = found.client(self.rpc, config.store, config.prefer or None, timing.request_timeout)
         self._upkeep = partial(found.upkeep, store)
         self.ranges = Ranges(IPv4Network(config.service_cidr), (config.first_node_port, config.last_node_port))
-        storage = Storage(store)
+        storage = Storage(store, vault_of(host, config.encryption))
+        self._resealing = Resealing(storage, timing.request_timeout)
         self.cache = WatchCache(KINDS, config.window)
         self.hub = Hub()
         self.feed = Feed(host, storage, self.cache, self.hub, patience=timing.request_timeout / 2, trace=config.trace)
@@ -225,6 +229,7 @@ class Apiserver:
 
     def _register(self) -> None:
         self.measures.register()
+        self._resealing.register(self.rpc, self._open.wait)
         self.rpc.serve("apiserver.ready", partial(self._serve, KINDS["Namespace"], self._ready))
         for verb, of_all in (("list", self.all_kinds.list), ("purge", self.all_kinds.purge)):
             self.rpc.serve(f"object.{verb}", partial(self._serve, ANY, _of_any(of_all)))

@@ -171,15 +171,25 @@ class Feed:
         arrived: list[Arrived] = []
         for event in batch.events:
             value = None if event.deleted else event.kv.value
-            found = decode(event.kv.key, value, event.kv.mod_revision)
+            found = decode(event.kv.key, value, event.kv.mod_revision, self._storage.vault)
             if found is not None:
                 arrived.append(found)
         changes = self._cache.apply(batch.revision, arrived)
+        for each in arrived:
+            if each.unreadable:
+                self._shut(each)
         if changes:
             if self._trace:
                 self._host.note("cached", {"revision": batch.revision})
             self._hub.publish(changes, self._host.faults.misses)
         self._wake()
+
+    def _shut(self, arrived: Arrived) -> None:
+        """An object that cannot be read: whoever watches its kind would be told less than there is."""
+        kind = self._cache.kind_of(arrived)
+        error = refusals.unreadable(kind, arrived.key, arrived.unreadable)
+        self._host.note("watch-cache", {"event": "unreadable", "kind": kind, "key": arrived.key, "error": str(error)})
+        self._hub.close_kind(kind, error)
 
     def _wake(self) -> None:
         while self._waiting and self._waiting[0][0] <= self._cache.revision:

@@ -85,6 +85,7 @@ class Reads:
             stored = await self._storage.get(kind, key, call.left())
         else:
             await self._feed.at_least(revision)
+            self._cache.check(kind.key, key=key)
             stored = self._cache.get(kind.key, key)
         if stored is None:
             raise refusals.not_found(kind, call.args.name())
@@ -130,6 +131,7 @@ class Reads:
         """All that the request selects, fresh: what a deletion of a collection acts on."""
         selection = select(kind, call.args)
         await self._feed.fresh(call.left())
+        self._cache.check(kind.key, selection.namespace)
         return [stored.obj for stored in self._cache.list(kind.key, selection)]
 
     async def watch(self, kind: Kind, args: Arguments, reader: Reader) -> None:
@@ -144,6 +146,7 @@ class Reads:
 
         await self._catch_up(revision, reader.patience)
         self._feed.read_by(reader.user, "watch", kind.key)
+        self._cache.check(kind.key, selection.namespace)
         watcher = Watcher(kind.key, selection, send, end, codec, reader.user)
         # From here to `add` nothing may wait: an event in between would be lost.
         if revision:
@@ -190,6 +193,7 @@ class Reads:
             await self._feed.fresh(call.left())
         else:
             await self._feed.at_least(revision)
+        self._cache.check(kind.key, selection.namespace)
         self._feed.read_by(call.request.src if call.request is not None else "", "list", kind.key)
         return self._cache.page(kind.key, selection, limit, token)
 

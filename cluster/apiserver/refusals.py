@@ -50,6 +50,12 @@ def too_old(revision: int, oldest: int) -> StatusError:
     return StatusError("Expired", f"too old resource version: {revision} ({oldest})")
 
 
+def unreadable(kind: str, key: str, why: str, others: int = 0) -> StatusError:
+    """An object that is there and cannot be read; `others`: so many more of its kind cannot either."""
+    more = f" (nor can {others} more)" if others else ""
+    return StatusError("InternalError", f'{kind} "{key}" cannot be read{more}: {why}', definite=True)
+
+
 def page_expired() -> StatusError:
     return StatusError(
         "Expired",

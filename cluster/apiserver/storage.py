@@ -14,6 +14,7 @@ from cluster.apiserver import refusals
 from cluster.apiserver.registry import stored_metadata
 from cluster.apiserver.watchcache import Arrived, Stored
 from cluster.errors import StatusError
+from cluster.pki.vault import MARK, Sealed, Vault
 from cluster.wire import WireError, pack, unpack
 from store.engines import KeySpace
 from store.mvcc.values import Compare, Delete, Op, Put, Range, RangeResult, prefix_end
@@ -67,8 +68,10 @@ class Written(NamedTuple):
 class Storage:
     """All methods take `timeout`, seconds. Errors: Timeout (of a write: indefinite), ServiceUnavailable (definite)."""
 
-    def __init__(self, store: KeySpace) -> None:
+    def __init__(self, store: KeySpace, vault: Vault | None = None) -> None:
+        """`vault`: seals and opens what is encrypted at rest; None: nothing is, and what is stays shut."""
         self.store = store
+        self.vault = vault
 
     async def get(self, kind: Kind, key: str, timeout: float) -> Stored | None:
         """Linearizable."""
@@ -76,7 +79,7 @@ class Storage:
             result = await self.store.range(_key(kind, key), timeout=timeout)
         except StatusError as error:
             raise _translated(error, write=False) from None
-        return _stored(result)
+        return _stored(result, self.vault)
 
     async def revision(self, timeout: float) -> int:
         """The store's newest revision, linearizable."""
@@ -95,10 +98,12 @@ class Storage:
             compares.append(Compare(home, "mod", "=", version))
         charged = [(_key(KINDS["ResourceQuota"], charge.key), charge) for charge in write.charges]
         compares += [Compare(at, "mod", "=", charge.expected) for at, charge in charged]
-        success: list[Op] = [Delete(key)] if write.obj is None else [Put(key, encode(write.obj))]
+        success: list[Op] = (
+            [Delete(key)] if write.obj is None else [Put(key, self._encoded(write.kind, key, write.obj))]
+        )
         success += [Put(claim.encode(), write.key.encode()) for claim in write.claims]
         success += [Delete(claim.encode()) for claim in write.releases]
-        success += [Put(at, encode(charge.obj)) for at, charge in charged]
+        success += [Put(at, self._encoded(KINDS["ResourceQuota"], at, charge.obj)) for at, charge in charged]
         failure = [Range(key), *(Range(claim.encode(), keys_only=True) for claim in write.claims)]
         if namespace:
             failure.append(Range(home, keys_only=True))
@@ -114,7 +119,7 @@ class Storage:
         held = [[kv.mod_revision for kv in each.kvs] for each in found[1 + len(write.claims) :]]
         homeless = bool(namespace) and held.pop(0) != [version]
         outdated = any(now != [each.expected] for now, each in zip(held, write.charges, strict=True))
-        return Written(0, _stored(found[0]), taken, homeless, outdated)
+        return Written(0, _stored(found[0], self.vault), taken, homeless, outdated)
 
     async def load(self, timeout: float) -> tuple[int, list[Arrived]]:
         """Everything there is at one revision, linearizable: (revision, objects)."""
@@ -125,7 +130,7 @@ class Storage:
                 page = await self.store.range(start, end, revision=revision, limit=PAGE, timeout=timeout)
                 revision = revision or page.revision
                 for kv in page.kvs:
-                    if arrived := decode(kv.key, kv.value, kv.mod_revision):
+                    if arrived := decode(kv.key, kv.value, kv.mod_revision, self.vault):
                         objects.append(arrived)
                 if not page.more:
                     return revision, objects
@@ -133,19 +138,24 @@ class Storage:
         except StatusError as error:
             raise _translated(error, write=False) from None
 
+    def _encoded(self, kind: Kind, key: bytes, obj: Object) -> bytes:
+        value = encode(obj)
+        return value if self.vault is None else self.vault.seal(kind.qualified, key, value)
+
 
 def encode(obj: Object) -> bytes:
     """The value of a key: msgpack of the object without its resourceVersion, which is the key's own mod_revision."""
     return pack({**obj, "metadata": stored_metadata(obj)})
 
 
-def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
-    """An event or key of the store; `value` None for a deletion. None for what is no object of a known kind."""
+def decode(key: bytes, value: bytes | None, revision: int, vault: Vault | None = None) -> Arrived | None:
+    """An event or key of the store; `value` None for a deletion. None for what is no object of a known kind. What
+    `vault` cannot open arrives as `unreadable`."""
     parts = key.decode("utf-8", "replace").split("/")
     if len(parts) < 4 or parts[1] != "registry":
         return None
     if "." in parts[2]:
-        return _decode_custom(parts, value, revision)
+        return _decode_custom(parts, key, value, revision, vault)
     if len(parts) > 5:
         return None
     kind = _kind_of(parts[2])
@@ -155,15 +165,25 @@ def decode(key: bytes, value: bytes | None, revision: int) -> Arrived | None:
     if value is None:
         return Arrived(kind.key, name, revision, None)
     try:
-        obj = unpack(value)
+        obj = unpack(_opened(key, value, vault) if value.startswith(MARK) else value)
     except WireError:
         return None
+    except Sealed as shut:
+        return Arrived(kind.key, name, revision, None, unreadable=str(shut))
     if type(obj) is not dict or type(obj.get("metadata")) is not dict:
         return None
     return Arrived(kind.key, name, revision, obj)
 
 
-def _decode_custom(parts: Sequence[str], value: bytes | None, revision: int) -> Arrived | None:
+def _opened(key: bytes, value: bytes, vault: Vault | None) -> bytes:
+    if vault is None:
+        raise Sealed("", "it is encrypted, and this apiserver has no keys (`encryption` in its configuration)")
+    return vault.open(key, value)
+
+
+def _decode_custom(
+    parts: Sequence[str], key: bytes, value: bytes | None, revision: int, vault: Vault | None
+) -> Arrived | None:
     """/registry/GROUP/PLURAL/[NAMESPACE/]NAME. What kind that is, the object says; a deletion cannot."""
     if len(parts) not in (5, 6):
         return None
@@ -171,8 +191,10 @@ def _decode_custom(parts: Sequence[str], value: bytes | None, revision: int) -> 
     if value is None:
         return Arrived("", name, revision, None, place)
     try:
-        obj = unpack(value)
+        obj = unpack(_opened(key, value, vault) if value.startswith(MARK) else value)
         kind = key_for(obj["kind"], obj["apiVersion"])
+    except Sealed as shut:
+        return Arrived("", name, revision, None, place, str(shut))
     except (WireError, KeyError, TypeError, AttributeError):
         return None
     return Arrived(kind, name, revision, obj, place) if type(obj.get("metadata")) is dict else None
@@ -191,11 +213,13 @@ def _key(kind: Kind, key: str) -> bytes:
     return (kind.prefix + key).encode()
 
 
-def _stored(result: RangeResult) -> Stored | None:
+def _stored(result: RangeResult, vault: Vault | None) -> Stored | None:
     if not result.kvs:
         return None
     kv = result.kvs[0]
-    arrived = decode(kv.key, kv.value, kv.mod_revision)
+    arrived = decode(kv.key, kv.value, kv.mod_revision, vault)
+    if arrived is not None and arrived.unreadable:
+        raise refusals.unreadable(arrived.kind or arrived.place, arrived.key, arrived.unreadable)
     if arrived is None or arrived.obj is None:
         raise StatusError("InternalError", f"{kv.key!r} does not hold an object", definite=True)
     return Stored(arrived.obj, kv.mod_revision)

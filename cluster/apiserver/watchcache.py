@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cluster.api.meta import labels_of
 from cluster.api.selectors import EVERYTHING, FieldSelector, Selector
-from cluster.apiserver.refusals import bad_request, page_expired, too_old
+from cluster.apiserver.refusals import bad_request, page_expired, too_old, unreadable
 
 Object = dict[str, Any]
 
@@ -104,6 +104,8 @@ class _Shelf:
     objects: dict[str, Stored] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     window: deque[Change] = field(default_factory=deque)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Key -> why the object that is there cannot be read."""
 
 
 class Arrived(NamedTuple):
@@ -115,6 +117,8 @@ class Arrived(NamedTuple):
     revision: int
     obj: Object | None
     place: str = ""
+    unreadable: str = ""
+    """Why the object that is there cannot be read; then `obj` is None as well."""
 
 
 class WatchCache:
@@ -135,8 +139,10 @@ class WatchCache:
         self._began = revision
         self._shelves = {kind: _Shelf(floor=revision) for kind in self._kinds}
         for arrived in objects:
-            if arrived.obj is not None:
-                shelf = self._shelf(self._kind(arrived))
+            if arrived.unreadable:
+                self._shelf(self.kind_of(arrived)).unreadable[arrived.key] = arrived.unreadable
+            elif arrived.obj is not None:
+                shelf = self._shelf(self.kind_of(arrived))
                 shelf.objects[arrived.key] = Stored(arrived.obj, arrived.revision)
         for shelf in self._shelves.values():
             shelf.keys = sorted(shelf.objects)
@@ -146,8 +152,11 @@ class WatchCache:
         """The store's next events, all up to `revision`. The changes that they make."""
         changes = []
         for arrived in events:
-            kind, (_, key, at, obj, _) = self._kind(arrived), arrived
+            kind, (_, key, at, obj, _, unreadable) = self.kind_of(arrived), arrived
             shelf = self._shelf(kind)
+            if unreadable or shelf.unreadable:
+                if not self._opened(shelf, key, at, unreadable):
+                    continue
             old = shelf.objects.get(key)
             if at <= self.revision or (old is None and obj is None):
                 continue
@@ -167,7 +176,31 @@ class WatchCache:
         self.revision = max(self.revision, revision)
         return changes
 
-    def _kind(self, arrived: Arrived) -> str:
+    def _opened(self, shelf: _Shelf, key: str, at: int, unreadable: str) -> bool:
+        """Take note of an object that cannot be read, or can again; whether it can."""
+        if at > self.revision:
+            if unreadable:
+                shelf.unreadable[key] = unreadable
+            else:
+                shelf.unreadable.pop(key, None)
+        return not unreadable
+
+    def unreadable(self, kind: str, namespace: str = "") -> Sequence[str]:
+        """Keys of what is there and cannot be read; nothing about them may be told from here."""
+        found = self._shelf(kind).unreadable
+        return [key for key in found if key.startswith(namespace + "/")] if namespace and found else list(found)
+
+    def check(self, kind: str, namespace: str = "", key: str = "") -> None:
+        """InternalError if anything of that kind (in that namespace, at that key) cannot be read, and why."""
+        found = self._shelf(kind).unreadable
+        if not found:
+            return
+        keys = [key] if key in found else [] if key else self.unreadable(kind, namespace)
+        if keys:
+            raise unreadable(kind, keys[0], found[keys[0]], len(keys) - 1)
+
+    def kind_of(self, arrived: Arrived) -> str:
+        """The key of its kind; of one that nothing was ever read of, its place."""
         if not arrived.place:
             return arrived.kind
         if arrived.obj is not None:

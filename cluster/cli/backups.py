@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,14 @@ from typing import Any
 import click
 
 from cluster.cli import output as out
+from cluster.cli.certs import PKI
 from cluster.cli.members import raft_only
+from cluster.cli.secrets import adopt
 from cluster.cli.session import Session, command, folder, load_spec, save_spec
 from cluster.config import ClusterSpec
 from cluster.errors import StatusError, UsageError
+from cluster.pki import vault
+from cluster.pki.chest import ENCRYPTION
 from cluster.topology import members
 from cluster.world.proc.disk import ProcDisk
 from cluster.world.proc.layout import Layout
@@ -70,13 +74,30 @@ def inspect(path: Path) -> dict[str, Any]:
             "term": head.term,
             "created": head.created,
             "keys": len(machine.space),
+            "encrypted": _encrypted(machine),
             "bytes": file.size,
             "sha256": digest.hexdigest(),
         }
 
 
+def _encrypted(machine: Machine) -> dict[str, int]:
+    """How many values are encrypted with each key."""
+    found: dict[str, int] = {}
+    for row in machine.space.walk(b"\0", b"\0"):
+        if row[1].startswith(vault.MARK):
+            name = vault.sealed_with(row[1])
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
 def _summary(data: dict[str, Any]) -> str:
-    return f"revision {data['revision']}, {data['keys']} keys, {data['bytes']} bytes, sha256 {data['sha256']}"
+    text = f"revision {data['revision']}, {data['keys']} keys, {data['bytes']} bytes, sha256 {data['sha256']}"
+    if data["encrypted"]:
+        names = ", ".join(data["encrypted"])
+        text += (
+            f"\n{sum(data['encrypted'].values())} values in it are encrypted with {names}: keep {PKI}/{ENCRYPTION} too"
+        )
+    return text
 
 
 # ── taking one ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,22 +212,24 @@ def verify_command(file: Path, output: str) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--masters", type=int, default=0, help="How many masters, with a member each; default 3.")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y, as objects in it say already.")
+@click.option("--keys", type=click.Path(path_type=Path), help="pki/encryption.yaml of the cluster that it is from.")
 @click.option("--bump", type=click.IntRange(min=1), default=BUMP, show_default=True, help="Revisions to skip.")
 @_json
 @command
-async def restore_command(file: Path, masters: int, subnet: int, bump: int, output: str, cluster: str) -> int:
+async def restore_command(file: Path, keys: Path | None, output: str, cluster: str, **options: int) -> int:
     """Build the members' data of a cluster that is not there yet; `up` then starts on it.
 
     Its revisions begin above all that the old cluster can have handed out, so that no watcher goes back in time."""
     where = folder(cluster)
-    inspect(file)
-    spec = _spec_for(where, masters, subnet)
+    needed = inspect(file)["encrypted"]
+    spec = _spec_for(where, options["masters"], options["subnet"])
     new = not where.exists()
     layout = Layout.of(where)
     lock = layout.take_lock()
     try:
         layout.check_version()
-        data = await build(file, layout, spec, bump)
+        missing = _adopt(where, keys, needed)
+        data = await build(file, layout, spec, options["bump"])
         save_spec(where, spec)
     except BaseException:
         if new:
@@ -216,8 +239,20 @@ async def restore_command(file: Path, masters: int, subnet: int, bump: int, outp
         os.close(lock)
     up = "launch.py up" + ("" if cluster == "dev" else f" --name {cluster}")
     text = f"cluster {cluster!r}: {', '.join(data['members'])} begin at revision {data['revision']}; `{up}` starts it"
-    print(out.to_json(data) if output == "json" else text)
+    for name in missing:
+        remedy = f"put it into {where / PKI / ENCRYPTION} before `up`, or begin again with --keys"
+        text += f"\nwarning: {needed[name]} values are encrypted with {name}, which is not here; {remedy}"
+    print(out.to_json({**data, "missing_keys": missing}) if output == "json" else text)
     return 0
+
+
+def _adopt(where: Path, keys: Path | None, needed: Mapping[str, int]) -> list[str]:
+    """The keys of the cluster to come: those of `keys`, or what is there. Those that are needed and missing."""
+    if keys is not None:
+        adopt(where, keys)
+    there = where / PKI / ENCRYPTION
+    known = vault.read(str(there)).known if there.exists() else {}
+    return [name for name in needed if name not in known]
 
 
 def _spec_for(where: Path, masters: int, subnet: int) -> ClusterSpec:

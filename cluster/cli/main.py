@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "The page of a run from its folder, or of two runs beside each other."),
     "store": ("store", "Members, leadership, backups and care of the store: `store --help`."),
     "certs": ("certs", "Certificates: check-expiration, renew."),
+    "secrets": ("secrets", "Encryption at rest: keys, rotate, forget."),
     "check": ("check", "Judge a history, or a run anew; write a history in another format."),
     "zoo": ("zoo", "Planted bugs, and the checks that must find them."),
     "bench": ("bench", "Measure: boot, failover, links, sim, ..."),

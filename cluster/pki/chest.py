@@ -4,24 +4,28 @@ Must not know sockets. PKI/:
 
     ca.crt ca.key    NAME.crt NAME.key for each server, component and node, and for the administrator
     sa.key           signs ServiceAccounts' tokens        tokens.csv  static tokens
+    encryption.yaml  the keys of what is encrypted in the store (Secrets)
 
 Private keys are readable by their owner only (0600). What is there is never overwritten but by `renew`.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cluster.errors import UsageError
+from cluster.pki import vault
 from cluster.pki.authority import Facts, Pair, Subject, authority, facts, issue
 from cluster.pki.keyring import signing_key
 
 CA = "ca"
 ACCOUNTS, TOKENS = "sa", "tokens.csv"
+ENCRYPTION = "encryption.yaml"
 DAYS = 365
 CA_DAYS = 3650
 
@@ -72,12 +76,37 @@ class Chest:
         return made
 
     def ensure_keys(self) -> None:
-        """The key that signs ServiceAccounts' tokens, and a file for static ones, which is empty."""
+        """The key that signs ServiceAccounts' tokens, a file for static ones, which is empty, and a key of the store's
+        Secrets."""
         if not self.key(ACCOUNTS).exists():
             self._put(self.key(ACCOUNTS), signing_key(), 0o600)
         tokens = self.folder / TOKENS
         if not tokens.exists():
             self._put(tokens, b'# token,user,uid,"group1,group2"; apiservers read it when they start\n', 0o600)
+
+        if not (self.folder / ENCRYPTION).exists():
+            self.add_sealing_key()
+
+    def sealing_keys(self) -> vault.Keys:
+        """UsageError."""
+        return vault.read(str(self.folder / ENCRYPTION))
+
+    def add_sealing_key(self) -> str:
+        """A new key that seals from now on, before those that are there, which still open; its name."""
+        known = dict(self.sealing_keys().known) if (self.folder / ENCRYPTION).exists() else {}
+        key = os.urandom(vault.SIZES[-1])
+        self._put_sealing_keys([(vault.name_of(key), key), *known.items()])
+        return vault.name_of(key)
+
+    def forget_sealing_key(self, name: str) -> None:
+        self._put_sealing_keys([(known, key) for known, key in self.sealing_keys().known.items() if known != name])
+
+    def _put_sealing_keys(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """The keys, for the resources that are encrypted now."""
+        path = self.folder / ENCRYPTION
+        sealed = [name for name, first in self.sealing_keys().first.items() if first] if path.exists() else []
+        document = vault.configuration(keys, sealed or [vault.SECRETS])
+        self._put(path, json.dumps(document, indent=2).encode() + b"\n", 0o600)  # JSON is YAML
 
     def renew(self, names: Iterable[str], now: datetime, days: int) -> None:
         """The same subjects and hosts for so many days from now on. UsageError if the authority would end before."""

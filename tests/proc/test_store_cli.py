@@ -27,10 +27,10 @@ UP = ("up", "--workers", "1", "--subnet", SUBNET)
 
 
 class Operator(Shell):
-    """`store` is a group of commands: the cluster's name comes last."""
+    """`store` and `secrets` are groups of commands: the cluster's name comes last."""
 
     def start(self, *words: str, name: str = "ops") -> subprocess.Popen[str]:
-        if words[0] != "store":
+        if words[0] not in ("store", "secrets"):
             return super().start(*words, name=name)
         pipe = subprocess.PIPE
         where = () if words[1] == "verify" else ("--name", name)

@@ -55,7 +55,7 @@ class Truth:
             if kv.mod_revision <= self.revision:
                 continue
             found = decode(kv.key, None if event.deleted else kv.value, kv.mod_revision)
-            if found is not None:
+            if found is not None and not found.unreadable:
                 self._put(found.kind, found.key, kv.mod_revision, found.obj)
         self.revision = max(self.revision, batch.revision)
 
