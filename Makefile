@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
 
-.PHONY: tour test check sim proc bench compiled clean
+.PHONY: tour test check sim proc bench bytecode compiled clean
 
-tour: $(VENV)/.installed compiled
+tour: $(VENV)/.installed bytecode
 	$(BIN)/python launch.py tour
 
 test: $(VENV)/.installed check
@@ -26,12 +26,16 @@ sim: $(VENV)/.installed
 proc: $(VENV)/.installed
 	$(BIN)/python -m pytest -m proc tests
 
-bench: $(VENV)/.installed compiled
+bench: $(VENV)/.installed bytecode
 	$(BIN)/python launch.py bench all
 
 # Byte code once, also where PYTHONDONTWRITEBYTECODE is set: 125 modules compiled anew cost each start 0.4 s.
-compiled: $(VENV)/.installed
+bytecode: $(VENV)/.installed
 	@$(BIN)/python -m compileall -q launch.py bench cluster nodes store
+
+# The busiest modules as machine code, in build/compiled: an option (docs/guide.md), for which a C compiler is needed.
+compiled: $(VENV)/.installed
+	$(BIN)/python -m cluster.cli.compiled
 
 # raftos names exact versions of 2016 that would overwrite msgpack, so it comes without them; its setup script needs
 # a setuptools that still has pkg_resources (docs/decisions.md).
