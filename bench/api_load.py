@@ -5,7 +5,8 @@ from standard input and writes one result, both JSON:
 
     {"do": "gets", "place": {...}, "connections": 32, "seconds": 2.0, "paths": [...]}
     {"do": "creates", ..., "path": "/api/v1/...", "body": {...}}        metadata.name is counted up
-    {"do": "lists", ..., "path": ..., "times": 5, "beside": "/api/v1/..."}
+    {"do": "lists", ..., "path": ..., "times": 5}
+    {"do": "paced", ..., "path": ..., "gap": 0.005}                     one after the other, until standard input ends
     {"do": "watch", ..., "watchers": 1000, "path": ..., "changes": "/api/v1/...", "rate": 100, "idle": 1.0}
 
 `place`: host, port, and PEM files ca, cert, key (or a bearer token).
@@ -28,7 +29,7 @@ from typing import Any, cast
 import uvloop
 
 HEAD_END = b"\r\n\r\n"
-LENGTH = b"content-length:"
+LENGTH, CHUNKED, LAST_CHUNK = b"content-length:", b"transfer-encoding: chunked", b"0\r\n\r\n"
 STAMP = b'"bench/stamp":"'
 """Annotation of a change that watchers hear of: the time at which it was asked for."""
 
@@ -48,6 +49,8 @@ class Talker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._needed = 0
+        self._chunked = False
+        """The answer is over when its last chunk is there: nobody here looks at what is in it."""
         self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,10 +63,12 @@ class Talker(asyncio.Protocol):
             end = buffer.find(HEAD_END)
             if end < 0:
                 return
-            at = bytes(buffer[:end]).lower().find(LENGTH)
-            length = int(buffer[at + len(LENGTH) : end].split(b"\r\n", 1)[0]) if at >= 0 else 0
+            head = bytes(buffer[:end]).lower()
+            at = head.find(LENGTH)
+            length = int(head[at + len(LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             self._needed = end + len(HEAD_END) + length
-        if len(buffer) < self._needed or self._waiting is None:
+            self._chunked = CHUNKED in head
+        if len(buffer) < self._needed or self._waiting is None or (self._chunked and not buffer.endswith(LAST_CHUNK)):
             return
         status, body = int(buffer[9:12]), bytes(buffer[buffer.find(HEAD_END) + 4 :])
         buffer.clear()
@@ -216,20 +221,9 @@ async def fill(place: Place, order: dict[str, Any]) -> dict[str, Any]:
 
 
 async def lists(place: Place, order: dict[str, Any]) -> dict[str, Any]:
-    """One after the other, while another connection asks for `beside` every few milliseconds."""
-    lister, other = await connect(place, 2)
-    request, small = place.request("GET", order["path"]), place.request("GET", order["beside"])
-    waits: list[float] = []
-    over = asyncio.Event()
-
-    async def beside() -> None:
-        while not over.is_set():
-            began = time.perf_counter()
-            await other.ask(small)
-            waits.append(time.perf_counter() - began)
-            await asyncio.sleep(0.005)
-
-    asking = asyncio.create_task(beside())
+    """One after the other."""
+    (lister,) = await connect(place, 1)
+    request = place.request("GET", order["path"])
     took, size = [], 0
     for _ in range(order["times"]):
         began = time.perf_counter()
@@ -239,9 +233,21 @@ async def lists(place: Place, order: dict[str, Any]) -> dict[str, Any]:
         if status != 200:
             raise SystemExit(f"the list was answered {status}")
         await asyncio.sleep(0.02)
-    over.set()
-    await asking
-    return {"took": took, "waits": waits, "bytes": size}
+    return {"took": took, "bytes": size}
+
+
+async def paced(place: Place, order: dict[str, Any]) -> dict[str, Any]:
+    """A small request every few milliseconds, until nobody wants more of them."""
+    (talker,) = await connect(place, 1)
+    request = place.request("GET", order["path"])
+    waits: list[float] = []
+    over = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    while not over.done():
+        began = time.perf_counter()
+        await talker.ask(request)
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(order["gap"])
+    return {"waits": waits}
 
 
 async def watch(place: Place, order: dict[str, Any]) -> dict[str, Any]:
@@ -292,6 +298,7 @@ DOES: dict[str, Callable[[Place, dict[str, Any]], Awaitable[dict[str, Any]]]] = 
     "creates": creates,
     "fill": fill,
     "lists": lists,
+    "paced": paced,
     "watch": watch,
 }
 
@@ -302,7 +309,7 @@ async def obey(order: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     gc.disable()
-    found = uvloop.run(obey(json.loads(sys.stdin.read())))
+    found = uvloop.run(obey(json.loads(sys.stdin.readline())))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({**found, "cpu": usage.ru_utime + usage.ru_stime}))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cluster.api.meta import micro_timestamp
@@ -220,10 +221,12 @@ def event(record: Record, rule: Rule, stage: str, now: float) -> Object:
     made["requestReceivedTimestamp"] = micro_timestamp(record.received)
     made["stageTimestamp"] = micro_timestamp(now)
     if record.annotations and stage != RECEIVED:
-        made["annotations"] = dict(sorted(record.annotations.items()))
+        annotations = record.annotations
+        made["annotations"] = dict(sorted(annotations.items())) if len(annotations) > 1 else annotations
     return made
 
 
+@lru_cache(maxsize=1024)
 def _user(who: Who) -> Object:
     return {"username": who.name, "groups": list(who.groups)}
 

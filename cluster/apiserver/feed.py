@@ -21,6 +21,8 @@ EVERYTHING, NO_END = b"\0", b"\0"
 """From the first possible key on, without an end."""
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds before the next member is tried."""
+PROMPT = 0.05
+"""Seconds after which a cache that is behind is slower than the store itself."""
 
 
 class Feed:
@@ -43,6 +45,8 @@ class Feed:
         self._reading: asyncio.Timeout | None = None
         self._asking: asyncio.Task[int] | None = None
         self._next: asyncio.Task[int] | None = None
+        self._looking: asyncio.Future[bool] | None = None
+        self._then: asyncio.Future[bool] | None = None
         self._late: list[WatchBatch] = []
         """What has arrived while the cache stands still (a fault): taken in once it goes on."""
         host.links.on_change(self._go_on)
@@ -93,6 +97,38 @@ class Feed:
             question = self._asking = asyncio.create_task(self._storage.revision(timeout))
             question.add_done_callback(_look_at)
         await self.at_least(await asyncio.shield(question))
+
+    async def newest(self, timeout: float) -> bool:
+        """Whether the cache is as new as the store is at this moment; False if it takes longer than PROMPT to get
+        there, or takes the past for the present. Questions of one moment share one read, as with `fresh`."""
+        await self._filled.wait()
+        if self._host.faults.stale():
+            return False
+        if self._looking is not None and not self._looking.done():
+            if self._then is None or self._then.done():
+                self._then = asyncio.ensure_future(self._look_after(self._looking, timeout))
+                self._then.add_done_callback(_look_at)
+            question = self._then
+        else:
+            question = self._looking = asyncio.ensure_future(self._look(timeout))
+            question.add_done_callback(_look_at)
+        return await asyncio.shield(question)
+
+    async def _look_after(self, previous: asyncio.Future[bool], timeout: float) -> bool:
+        await asyncio.wait((previous,))
+        self._looking, self._then = self._then, None
+        return await self._look(timeout)
+
+    async def _look(self, timeout: float) -> bool:
+        revision = await self._storage.revision(timeout)
+        if self._cache.revision >= revision:
+            return True
+        try:
+            async with asyncio.timeout(PROMPT):
+                await self.at_least(revision)
+        except TimeoutError:
+            return False
+        return True
 
     async def _after(self, previous: asyncio.Task[int], timeout: float) -> int:
         await asyncio.wait((previous,))

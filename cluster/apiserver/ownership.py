@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from cluster.api import managedfields, versions
-from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, shown
+from cluster.api.fielderrors import MOST_TOLD, ROOT, UNKNOWN_FIELD, Errors, shown
 from cluster.api.kinds import Kind
 from cluster.api.managedfields import Manager
 from cluster.api.meta import name_of, namespace_of, timestamp
@@ -74,7 +74,9 @@ def known(kind: Kind, obj: Object, call: Call, patch: Any = None) -> Object:
         return obj
     model = kind.model
     found = [f'unknown field "{path}"' for path in (unknown_fields(obj) if model is None else model.unknown(obj))]
-    told = [*call.args.texts("duplicates"), *found]
+    told = [*call.args.texts("duplicates"), *found[:MOST_TOLD]]
+    if len(found) > MOST_TOLD:
+        told.append(f"and {len(found) - MOST_TOLD} more unknown fields")
     if not told:
         return obj
     if mode == "Strict":
@@ -117,6 +119,8 @@ def appliable(kind: Kind, config: Object, subresource: str = "") -> Object:
             wrong.append(f".{error.path}: {error.message}")
     if wrong:
         place = f"{namespace_of(config)}/{name_of(config)}" if kind.namespaced else f"/{name_of(config)}"
+        if len(wrong) > MOST_TOLD:
+            wrong[MOST_TOLD:] = ["and others"]
         text = wrong[0] if len(wrong) == 1 else "errors:\n" + "\n".join(f"  {line}" for line in wrong)
         raise refusals.bad_request(
             f"failed to create typed patch object ({place}; {kind.api_version}, Kind={kind.kind}): {text}"

@@ -67,6 +67,9 @@ def initial_end(kind: Kind, revision: int) -> Object:
     return obj
 
 
+Newest = Callable[[Kind, str, Call], Awaitable[Stored | None]]
+
+
 class Reads:
     def __init__(self, host: Host, storage: Storage, cache: WatchCache, hub: Hub, feed: Feed) -> None:
         self._host = host
@@ -78,18 +81,35 @@ class Reads:
         """Where kinds that are read only come from."""
 
     async def get(self, kind: Kind, call: Call) -> Object:
+        return (await self._found(kind, call, self._read)).obj
+
+    async def one(self, kind: Kind, call: Call) -> Stored:
+        """As `get`, for those of whom there are many: the newest comes from the cache once that is as new as the store
+        was when it was asked for. Who asks in one moment shares one question to the store."""
+        return await self._found(kind, call, self._newest)
+
+    async def _read(self, kind: Kind, key: str, call: Call) -> Stored | None:
+        return await self._storage.get(kind, key, call.left())
+
+    async def _newest(self, kind: Kind, key: str, call: Call) -> Stored | None:
+        if not await self._feed.newest(call.left()):
+            return await self._read(kind, key, call)  # a cache that lags, or lies, is not waited for
+        self._cache.check(kind.key, key=key)
+        return self._cache.get(kind.key, key)
+
+    async def _found(self, kind: Kind, call: Call, newest: Newest) -> Stored:
         key, revision = call.args.key(kind), call.args.revision()
         if kind.read_only:
             stored = next((each for each in await self._found_out(kind, call) if name_of(each.obj) == key), None)
         elif revision is None:
-            stored = await self._storage.get(kind, key, call.left())
+            stored = await newest(kind, key, call)
         else:
-            await self._feed.at_least(revision)
+            await self._reached(revision, call)
             self._cache.check(kind.key, key=key)
             stored = self._cache.get(kind.key, key)
         if stored is None:
             raise refusals.not_found(kind, call.args.name())
-        return stored.obj
+        return stored
 
     async def _found_out(self, kind: Kind, call: Call) -> Sequence[Stored]:
         """All objects of a kind that is not kept, as of now."""
@@ -165,6 +185,11 @@ class Reads:
         finally:
             self._hub.remove(watcher)
 
+    async def _reached(self, revision: int, call: Call) -> None:
+        """Once the cache is as new as was asked for; Timeout that says how far it is."""
+        await self._feed.ready()
+        await self._catch_up(revision, call.left())
+
     async def _catch_up(self, revision: int | None, patience: float) -> None:
         try:
             async with asyncio.timeout(patience):
@@ -188,11 +213,11 @@ class Reads:
             found = [stored for stored in await self._found_out(kind, call) if selection.matches(stored.obj)]
             return Page(self._cache.revision, found)
         if token:
-            await self._feed.at_least(parse_token(token)[0])
+            await self._reached(parse_token(token)[0], call)
         elif revision is None:
             await self._feed.fresh(call.left())
         else:
-            await self._feed.at_least(revision)
+            await self._reached(revision, call)
         self._cache.check(kind.key, selection.namespace)
         self._feed.read_by(call.request.src if call.request is not None else "", "list", kind.key)
         return self._cache.page(kind.key, selection, limit, token)

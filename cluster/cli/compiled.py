@@ -31,7 +31,7 @@ HOT = (
     *(f"store/{name}.py" for name in ("requests", "roster", "segments", "service", "sessions", "snapshot", "state")),
     *(f"store/{name}.py" for name in ("storage", "streams", "upkeep", "waiting", "wal")),
     *(f"cluster/{name}.py" for name in ("bundle", "errors", "rpc", "stream", "wire")),
-    *("cluster/world/host.py", "cluster/world/faults.py", "cluster/world/journal.py", "cluster/world/ruleset.py"),
+    *("cluster/world/host.py", "cluster/world/journal.py", "cluster/world/ruleset.py"),
     *(f"cluster/world/sim/{name}.py" for name in ("disk", "host", "loop", "owner")),
     *(f"cluster/history/{name}.py" for name in ("models", "record", "search")),
 )

@@ -6,7 +6,7 @@ Source: Kubernetes API concepts, "Receiving resources as Tables"; metav1.Table, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -19,11 +19,13 @@ from cluster.api.printing import Printer
 from cluster.apiserver.hub import Codec, item_of
 from cluster.apiserver.reads import list_metadata
 from cluster.apiserver.rest.negotiation import PARTIAL, PARTIAL_LIST, TABLE, YAML, Form
-from cluster.apiserver.watchcache import Page
+from cluster.apiserver.watchcache import Page, Stored
 
 Object = dict[str, Any]
 Now = Callable[[], float]
 
+PIECE = 100
+"""Objects that are encoded, and sent, in one go."""
 INCLUDE = ("None", "Metadata", "Object")
 _INTEGERS = ("DESIRED", "CURRENT", "READY", "UP-TO-DATE", "AVAILABLE", "VALUE", "ACTIVE", "ALLOWED DISRUPTIONS")
 _CAPITALS = ("IP", "OS")
@@ -82,6 +84,13 @@ def object_body(kind: Kind, form: Form, obj: Object, now: float, include: str = 
     return body_of(form, partial(obj, form.version))
 
 
+def stored_body(kind: Kind, form: Form, stored: Stored, now: float, include: str = "Metadata") -> bytes:
+    """One object that is kept, as `form` wants it."""
+    if form.media == YAML or form.transform or stored.obj.get("kind") != kind.kind:
+        return object_body(kind, form, stored.obj, now, include)
+    return item_of(json_codec(kind), stored)
+
+
 def list_body(kind: Kind, form: Form, page: Page, now: float, include: str = "Metadata") -> bytes:
     """A page of a list. JSON of objects is put together from what was made before."""
     meta = list_metadata(page)
@@ -95,9 +104,25 @@ def list_body(kind: Kind, form: Form, page: Page, now: float, include: str = "Me
     head = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": meta}
     if form.media == YAML:
         return body_of(form, {**head, "items": [in_version(kind, stored.obj) for stored in page.items]})
-    codec = json_codec(kind)
-    items_json = b",".join([item_of(codec, stored) for stored in page.items])
-    return b'%b,"items":[%b]}' % (json_bytes(head)[:-1], items_json)
+    return b"".join(_pieces(kind, head, page))
+
+
+def list_parts(kind: Kind, form: Form, page: Page) -> Iterator[bytes] | None:
+    """The same in pieces, of a list that is long enough to be in others' way; None of one that is not, or is made
+    anew for whoever asks."""
+    if form.transform or form.media == YAML or len(page.items) <= PIECE:
+        return None
+    head = {"kind": kind.kind + "List", "apiVersion": kind.api_version, "metadata": list_metadata(page)}
+    return _pieces(kind, head, page)
+
+
+def _pieces(kind: Kind, head: Object, page: Page) -> Iterator[bytes]:
+    codec, items = json_codec(kind), page.items
+    before = json_bytes(head)[:-1] + b',"items":['
+    for at in range(0, len(items), PIECE):
+        yield before + b",".join([item_of(codec, stored) for stored in items[at : at + PIECE]])
+        before = b","
+    yield b"]}" if items else before + b"]}"
 
 
 def partial(obj: Object, version: str = "v1") -> Object:

@@ -12,15 +12,16 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import HttpVersion11, WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from cluster.api.kinds import KINDS
 from cluster.apiserver.component import Apiserver, Https
 from cluster.apiserver.rest import bodies, channels, ownprocess
+from cluster.apiserver.rest.exchange import Answer, Http, failed
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http, failed
-from cluster.apiserver.rest.identity import of_certificate
+from cluster.apiserver.rest.handlers import Handlers
+from cluster.apiserver.rest.identity import ANONYMOUS, of_certificate
 from cluster.apiserver.rest.metered import Metered
 from cluster.apiserver.rest.metering import Meter, by_kind, plain
 from cluster.errors import StatusError
@@ -62,7 +63,14 @@ def context(place: Https) -> ssl.SSLContext | None:
 
 
 class _Protocol(web.RequestHandler):
-    """What is no request at all is answered as everything is: by a Status."""
+    """What is no request at all is answered as everything is: by a Status. `who`: the user of the connection's
+    certificate, read once."""
+
+    __slots__ = ("who",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.who = of_certificate(transport.get_extra_info("peercert"))
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -162,6 +170,8 @@ class Door:
             return _response(failed(error), request)
         answer = await self._handlers.handle(http)
         if isinstance(answer, Answer):
+            if answer.parts is not None and request.version >= HttpVersion11:
+                return await _parts(request, answer)
             return _response(answer, request)
         if isinstance(answer, Duplex | Tunnel):
             return await _converse(request, answer, self._lasts)
@@ -173,6 +183,23 @@ async def _read(request: web.BaseRequest) -> Http:
     limit = bodies.MOST_BYTES
     if (request.content_length or 0) > limit:
         raise StatusError("TooLarge", f"Request entity too large: limit is {limit}")
+    body = await _body(request, limit) if request.can_read_body else b""
+    url = request.rel_url
+    query: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
+    if url.raw_query_string:
+        for name, value in url.query.items():
+            values.setdefault(name, []).append(value)
+        query = {name: several[0] for name, several in values.items()}
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    who = getattr(request.protocol, "who", ANONYMOUS)
+    return Http(request.method, url.raw_path, query, headers, body, who, values, url.raw_path_qs, request.remote or "")
+
+
+async def _body(request: web.BaseRequest, limit: int) -> bytes:
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -185,24 +212,39 @@ async def _read(request: web.BaseRequest) -> Http:
         raise StatusError("BadRequest", f"the body did not come within {BODY_SECONDS:g} seconds") from None
     except BadHttpMessage as error:
         raise StatusError("BadRequest", f"the body cannot be read: {error}") from None
-    values: dict[str, list[str]] = {}
-    for name, value in request.rel_url.query.items():
-        values.setdefault(name, []).append(value)
-    query = {name: several[0] for name, several in values.items()}
-    headers = {name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers}
-    who = of_certificate(request.get_extra_info("peercert"))
-    path = request.rel_url.raw_path
-    return Http(
-        request.method, path, query, headers, b"".join(parts), who, values, request.path_qs, request.remote or ""
-    )
+    return b"".join(parts)
 
 
 def _response(answer: Answer, request: web.BaseRequest) -> web.Response:
-    headers = {"Content-Type": answer.content_type, "Cache-Control": "no-cache, private", **answer.headers}
-    response = web.Response(status=answer.status, body=answer.body, headers=headers)
-    if len(answer.body) > 128 << 10 and "gzip" in request.headers.get("Accept-Encoding", ""):
+    body = answer.body + b"".join(answer.parts or ())
+    response = web.Response(status=answer.status, body=body, headers=_headers(answer))
+    if len(body) > 128 << 10 and "gzip" in request.headers.get("Accept-Encoding", ""):
         response.enable_compression(web.ContentCoding.gzip)
     return response
+
+
+async def _parts(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """A long answer, piece by piece, with everybody else's turn in between; who does not read is cut off."""
+    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
+    response.enable_chunked_encoding()
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    try:
+        await response.prepare(request)
+        for part in answer.parts or ():
+            async with asyncio.timeout(STALLED):
+                await response.write(part)
+            await asyncio.sleep(0)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the reader has gone
+    except TimeoutError:
+        _cut(request)
+    return response
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {"Content-Type": answer.content_type, "Cache-Control": "no-cache, private", **answer.headers}
 
 
 def _cut(request: web.BaseRequest) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from cluster.api.kinds import KINDS, Kind
@@ -38,13 +38,12 @@ from cluster.apiserver.rest import (
 )
 from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.catalog import Catalog
+from cluster.apiserver.rest.exchange import Answer, Http, failed, warnings
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.apiserver.rest.identity import (
-    ANONYMOUS,
     AUTHORIZERS,
     Attributes,
     Authorizer,
-    Who,
     attributes,
     authorize,
     impersonated,
@@ -61,6 +60,7 @@ from cluster.rpc import Rpc
 from cluster.world.host import Host
 
 Object = dict[str, Any]
+__all__ = ["Answer", "Handlers", "Http", "Server", "failed", "stays"]
 
 VERSION = {
     "major": "1",
@@ -75,7 +75,6 @@ VERSION = {
 }
 MOST_MANAGER = 128
 """Letters of a field manager's name."""
-MOST_WARNINGS = 20
 MOST_LISTED = 50_000
 """Objects of one list; who wants more asks for pages."""
 CONNECTS = ("exec", "attach", "portforward")
@@ -84,33 +83,6 @@ HEALTH = ("/healthz", "/livez", "/readyz")
 OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
                     "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
 """Kinds of which a DELETE answers the object even when it is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Http:
-    """`path` still percent-encoded; `query`: the first value of each parameter; names of `headers` in small letters."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    who: Who = ANONYMOUS
-    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """All values of each parameter of the query."""
-    uri: str = ""
-    """The path with its query, as it came."""
-    source: str = ""
-    """The client's address."""
-    passage: Passage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes
-    content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Server(Protocol):
@@ -163,7 +135,8 @@ class Handlers:
         passage = self._turnstile.begin(http.method, http.uri or http.path, http.headers, http.source)
         answer: Answer | Flow | Duplex | Tunnel
         try:
-            answer = await self._handled(replace(http, passage=passage), passage)
+            http.passage = passage
+            answer = await self._handled(http, passage)
         except StatusError as error:
             answer = failed(error)
             passage.refused(http.who, statuses.failure(error))
@@ -172,17 +145,17 @@ class Handlers:
         if isinstance(answer, Answer):
             passage.complete(answer.status)
             if passage.id:
-                answer = replace(answer, headers={**answer.headers, "Audit-Id": passage.id})
+                answer.headers = {**answer.headers, "Audit-Id": passage.id}
         return answer
 
     async def _handled(self, http: Http, passage: Passage) -> Answer | Flow | Duplex | Tunnel:
-        named = parse(http.path, self._catalog)
+        named = http.named = parse(http.path, self._catalog)
         if self._gate is not None:
-            who = await self._gate.who(http.headers, http.who, PATIENCE)
-            http = replace(http, who=who, headers=without_bearer(http.headers))
+            http.who = await self._gate.who(http.headers, http.who, PATIENCE)
+            http.headers = without_bearer(http.headers)
         passage.authenticated(http.who)
         if impersonates(http.headers):
-            http = replace(http, who=impersonated(http.who, http.headers, self._authorizers))
+            http.who = impersonated(http.who, http.headers, self._authorizers)
         if not (isinstance(named, Document) and http.path.startswith(HEALTH)):
             await passage.sit(http.who, self._width(named, http))
         if isinstance(named, Question):
@@ -301,6 +274,8 @@ class Handlers:
             return _flowing(await self._stream(asked, http), http)
         if asked.verb == "list":
             return await self._list(resource.kind, asked, (form, include), http)
+        if asked.verb == "get" and resource.kind.model is None:
+            return await self._get(resource.kind, asked, (form, include), http)
         work = self._server.works_of(resource.kind).get(asked.verb)
         if work is None:
             raise StatusError("NotFound", UNKNOWN)
@@ -331,6 +306,14 @@ class Handlers:
                 raise refusals.not_ready() from None
             raise refusals.timed_out(written=call.wrote) from None
 
+    async def _get(self, kind: Kind, asked: Ask, how: tuple[Form, str], http: Http) -> Answer:
+        """An object as it is kept: its bytes are made once, however many ask for it."""
+        stored = await self._call(asked, http, lambda call: self._server.reads.one(kind, call))
+        if http.passage is not None:
+            http.passage.answered(stored.obj)
+        body = answers.stored_body(kind, how[0], stored, self._server.host.clock.now(), how[1])
+        return Answer(200, body, how[0].content_type)
+
     async def _list(self, kind: Kind, asked: Ask, how: tuple[Form, str], http: Http) -> Answer:
         if asked.args["exact"]:
             asked.args["continue"] = asked.args["continue"] or f"{asked.args['resourceVersion']}:\0"
@@ -338,8 +321,12 @@ class Handlers:
         if len(page.items) > MOST_LISTED:
             text = f"the list has {len(page.items)} objects, more than {MOST_LISTED}: ask for pages of it (limit=500)"
             raise StatusError("TooLarge", text)
-        body = answers.list_body(kind, how[0], page, self._server.host.clock.now(), how[1])
-        return Answer(200, body, how[0].content_type)
+        form = how[0]
+        if (parts := answers.list_parts(kind, form, page)) is not None:
+            return Answer(200, b"", form.content_type, parts=parts)
+        return Answer(
+            200, answers.list_body(kind, form, page, self._server.host.clock.now(), how[1]), form.content_type
+        )
 
     def _answer(self, resource: Resource, done: tuple[Ask, Call], how: tuple[Form, str], answer: Any) -> Answer:
         kind, form, (asked, call) = resource.kind, how[0], done
@@ -351,7 +338,7 @@ class Handlers:
             answer = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
         body = answers.object_body(kind, form, answer, self._server.host.clock.now(), how[1])
         status = 201 if call.made else asked.status
-        return Answer(status, body, form.content_type, _warnings(call.warnings))
+        return Answer(status, body, form.content_type, warnings(call.warnings))
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -379,18 +366,6 @@ def _complete(asked: Ask, http: Http) -> None:
     asked.args["fieldManager"] = asked.args["fieldManager"] or agent.partition("/")[0][:MOST_MANAGER] or "unknown"
     if http.query.get("fieldValidation") in ("Strict", "Warn"):
         asked.args["duplicates"] = bodies.duplicates(http.body, http.headers.get("content-type", ""))
-
-
-def _warnings(texts: Sequence[str]) -> Mapping[str, str]:
-    """As RFC 7234 has them; several in one header."""
-    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts[:MOST_WARNINGS]]
-    return {"Warning": ", ".join(f'299 - "{text}"' for text in quoted)} if quoted else {}
-
-
-def failed(error: StatusError) -> Answer:
-    seconds = statuses.retry_after(error) if error.code in (429, 503) else 0
-    headers = {"Retry-After": str(seconds)} if seconds else {}
-    return Answer(statuses.code_of(error), answers.json_bytes(statuses.failure(error)), JSON, headers)
 
 
 def stays(obj: Object) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.apiserver.rest.handlers import Answer, Handlers, Http
 from cluster.apiserver.rest.metering import Labels, Meter
-from cluster.apiserver.rest.paths import Document, Measure, Named, Question, parse
+from cluster.apiserver.rest.paths import BUILT_IN, Document, Measure, Named, Question, Resource, parse
 from cluster.errors import StatusError
 
 READS = ("GET", "HEAD")
@@ -63,7 +63,9 @@ def labels_of(http: Http) -> Labels:
     """Kubernetes' verbs are HTTP's, but for LIST, WATCH, CONNECT, APPLY and DELETECOLLECTION. What clients may invent
     (paths of no resource, methods) is not told apart: it would be a line each."""
     try:
-        named: Named = parse(http.path)
+        named: Named = http.named or parse(http.path)
+        if isinstance(named, Resource) and (named.kind.group, named.kind.version, named.kind.plural) not in BUILT_IN:
+            raise StatusError("NotFound", "")
     except StatusError:
         return Labels(VERBS.get(http.method, "GET" if http.method == "GET" else "other"))
     if isinstance(named, Document):

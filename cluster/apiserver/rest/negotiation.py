@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cluster.errors import StatusError
 
@@ -62,6 +63,7 @@ def _quality(text: str) -> float:
         return 0.0
 
 
+@lru_cache(maxsize=256)
 def form_of(accept: str) -> Form:
     """The first form that is asked for and can be made. NotAcceptable names those that can. A client that would rather
     have protobuf and takes JSON too gets JSON."""

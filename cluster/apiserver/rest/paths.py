@@ -87,8 +87,9 @@ _METRICS = {(kind.group, kind.version, kind.plural): kind for kind in METRIC_KIN
 def parse(path: str, table: Places = BUILT_IN) -> Named:
     """What `path` (still percent-encoded, without the query) names. NotFound for what is nowhere; BadRequest for a
     path with empty or dotted parts, which no client of good will sends. A slash at the end means nothing."""
-    parts = path.strip("/").split("/")
-    words = [_word(part) for part in parts]
+    words = path.strip("/").split("/")
+    if "%" in path or "." in words or ".." in words or not path.isprintable():
+        words = [_word(word) for word in words]
     if not all(words) and len(words) > 1:
         raise StatusError("NotFound", UNKNOWN)
     if words[0] == "api":
