@@ -67,8 +67,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= 256 else text[:253] + "..."
 
 
+MOST_FOUND, MOST_TOLD = 1000, 100
+"""Errors of one object that are looked for, and told: a refusal must not be a hundred times as long as its object."""
+
+
 class Errors:
-    """Collects what is wrong, in the order of finding."""
+    """Collects what is wrong, in the order of finding; no more than MOST_FOUND."""
 
     __slots__ = ("found",)
 
@@ -76,7 +80,8 @@ class Errors:
         self.found: list[FieldError] = []
 
     def add(self, path: Path, reason: str, message: str) -> None:
-        self.found.append(FieldError(render(path), reason, message))
+        if len(self.found) < MOST_FOUND:
+            self.found.append(FieldError(render(path), reason, message))
 
     def required(self, path: Path, detail: str = "") -> None:
         self.add(path, "FieldValueRequired", f"Required value: {detail}" if detail else "Required value")

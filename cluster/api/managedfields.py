@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.api import fieldsets
+from cluster.api.fielderrors import MOST_TOLD
 from cluster.api.fieldsets import Fields, compare, cut, drop, fields_of, shown
 from cluster.api.meta import Object
 from cluster.api.schema import Struct
@@ -220,15 +221,17 @@ def no_conflict(others: Sequence[Entry], touched: set[fieldsets.Path]) -> None:
         return
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {entry}", "field": shown(path)}
-        for entry, path in lost
+        for entry, path in lost[:MOST_TOLD]
     ]
     if len(lost) == 1:
         entry, path = lost[0]
         raise StatusError("Conflict", f"Apply failed with 1 conflict: conflict with {entry}: {shown(path)}",
                           {"causes": causes})  # fmt: skip
     by_manager: dict[str, list[str]] = {}
-    for entry, path in lost:
+    for entry, path in lost[:MOST_TOLD]:
         by_manager.setdefault(str(entry), []).append(f"- {shown(path)}")
     texts = ["\n".join((f"conflicts with {who}:", *by_manager[who])) for who in sorted(by_manager)]
+    if len(lost) > MOST_TOLD:
+        texts.append(f"and {len(lost) - MOST_TOLD} more")
     message = f"Apply failed with {len(lost)} conflicts: " + "\n".join(texts)
     raise StatusError("Conflict", message, {"causes": causes})

@@ -5,6 +5,7 @@ Must not validate the result or know the store; it turns an object and a patch i
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Literal
 
 import jsonpatch
@@ -19,6 +20,10 @@ from cluster.errors import StatusError
 PatchType = Literal["json", "merge", "strategic"]
 MAX_OPERATIONS = 10_000
 """Of one JSON patch (Kubernetes: maxJSONPatchOperations)."""
+MOST_COPIED = 3 << 20
+"""Bytes, as JSON, that the copy operations of one JSON patch may copy together (Kubernetes: JSONPatchMaxCopyBytes)."""
+DEEPEST = 200
+"""Levels of lists and maps in what a JSON patch makes: as deep as a body may be."""
 
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
@@ -53,20 +58,58 @@ def _json(obj: Object, patch: Any) -> Object:
     if len(patch) > MAX_OPERATIONS:
         raise StatusError("TooLarge", f"{len(patch)} operations, the limit is {MAX_OPERATIONS}")
     try:
-        operations = jsonpatch.JsonPatch(deep_copy(patch))
+        jsonpatch.JsonPatch(patch)
     except (jsonpatch.InvalidJsonPatch, jsonpointer.JsonPointerException) as error:
         raise StatusError("BadRequest", f"the JSON patch is malformed: {error}") from None
+    result, copied = deep_copy(obj), 0
     try:
-        result = operations.apply(deep_copy(obj), in_place=True)
+        for operation in deep_copy(patch):
+            if operation["op"] == "copy":
+                copied += _size(jsonpointer.JsonPointer(operation["from"]).resolve(result), MOST_COPIED - copied)
+            result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         text = str(error) or error.__class__.__name__
         raise StatusError("Invalid", f"the JSON patch does not fit the object: {text}") from None
+    except RecursionError:
+        raise StatusError(
+            "Invalid", f"the JSON patch makes an object that is more than {DEEPEST} levels deep"
+        ) from None
     except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
         # The library meets a scalar where a path goes on, or an operation without its members.
         raise StatusError("Invalid", f"the JSON patch does not fit the object: {error!r}") from None
+    if _deeper(result, DEEPEST):
+        raise StatusError("Invalid", f"the JSON patch makes an object that is more than {DEEPEST} levels deep")
     if not isinstance(result, dict):
         raise StatusError("Invalid", f"the JSON patch makes {_kind_of(result)} of the object")
     return dict(deep_copy(result))  # "copy" and "move" may leave shared parts behind
+
+
+def _size(value: Any, most: int) -> int:
+    """About the bytes of a value as JSON. TooLarge when there are more than `most`."""
+    size, left = 0, [value]
+    while left:
+        item = left.pop()
+        size += len(item) + 2 if isinstance(item, str) else 2
+        if isinstance(item, dict):
+            size += sum(len(key) + 4 for key in item)
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
+        if size > most:
+            text = f"the copy operations of the JSON patch copy more than {MOST_COPIED} bytes"
+            raise StatusError("TooLarge", text)
+    return size
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Are there more levels of lists and maps than so many?"""
+    level = [value]
+    for _ in range(levels):
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -121,7 +164,8 @@ def _lone_directives(result: Object, patch: Object, type: Type | None) -> None:
             entries = _directive(patch, directive) or []
             inner = _field(type, key)
             if prefix == _DELETE:
-                result[key] = [item for item in result[key] if item not in entries]
+                leaving = _Index(entries, ())
+                result[key] = [item for item in result[key] if leaving.find(item) is None]
             elif isinstance(inner, ListOf) and (inner.keys or inner.set):
                 result[key] = _ordered(result[key], result[key], entries, inner.keys)
     for name, value in patch.items():
@@ -161,8 +205,13 @@ def _merge_value(original: Any, value: Any, type: Type | None, order: list[Any] 
     if isinstance(type, ListOf) and type.keys:
         return _merge_list(before, value, type, order)
     if isinstance(type, ListOf) and type.set:
-        kept = [item for item in before if item not in gone]
-        merged = kept + [item for i, item in enumerate(value) if item not in kept and item not in value[:i]]
+        leaving = _Index(gone, ())
+        kept = [item for item in before if leaving.find(item) is None]
+        known, merged = _Index(kept, ()), list(kept)
+        for item in value:
+            if known.find(item) is None:
+                known.add(item, len(merged))
+                merged.append(item)
         return _ordered(merged, before, order, ()) if order is not None else merged
     return _plain(value)
 
@@ -175,17 +224,23 @@ def _merge_list(original: list[Any], patch: list[Any], type: ListOf, order: list
     if any(item.get("$patch") == "replace" and len(item) == 1 for item in patch):
         return list(_plain([item for item in patch if item.get("$patch") != "replace" or len(item) > 1]))
     result: list[Any] = deep_copy(original)
+    places = _Index(result, keys)
     for item in patch:
         if keys[0] not in item:
             raise StatusError("BadRequest", f"map: {item} does not contain declared merge key: {keys[0]}")
         if item.get("$patch") == "delete":
-            result = [entry for entry in result if not _same(entry, item, keys)]
+            while (index := places.find(item)) is not None:
+                places.remove(item, index)
+                result[index] = _GONE
             continue
-        index = next((i for i, entry in enumerate(result) if _same(entry, item, keys)), None)
+        index = places.find(item)
         if index is None:
+            places.add(item, len(result))
             result.append(_merge_map({}, item, type.item))
         else:
             result[index] = _merge_map(result[index], item, type.item)
+            places.change(index, result[index])
+    result = [entry for entry in result if entry is not _GONE]
     return _ordered(result, original, order, keys) if order is not None else result
 
 
@@ -199,29 +254,60 @@ def _same(entry: Any, item: Object, keys: tuple[str, ...]) -> bool:
 def _ordered(merged: list[Any], original: list[Any], order: list[Any], keys: tuple[str, ...]) -> list[Any]:
     """In the patch's order; entries it does not list keep their place relative to the old neighbours behind them."""
 
-    def place(item: Any, among: list[Any]) -> int | None:
-        for index, entry in enumerate(among):
-            if entry == item if not keys else _matches(entry, item, keys):
+    wanted, old = _Index(order, keys), _Index(original, keys)
+    places = [(wanted.find(item), item) for item in merged]
+    listed = deque(sorted(((at, item) for at, item in places if at is not None), key=lambda pair: pair[0]))
+    result: list[Any] = []
+    for own in (item for at, item in places if at is None):
+        before = old.find(own)
+        while listed:
+            there = old.find(listed[0][1])
+            if before is not None and there is not None and before < there:
+                break
+            result.append(listed.popleft()[1])
+        result.append(own)
+    return result + [item for _, item in listed]
+
+
+_GONE: Any = object()
+
+
+class _Index:
+    """Where the entries of a list are, by their first merge key (no keys: by themselves): without it a patch of ten
+    thousand entries would be a hundred million comparisons."""
+
+    def __init__(self, entries: list[Any], keys: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._entries: dict[int, Any] = {}
+        self._places: dict[Any, list[int]] = {}
+        for index, entry in enumerate(entries):
+            self.add(entry, index)
+
+    def add(self, entry: Any, index: int) -> None:
+        self._entries[index] = entry
+        if not self._keys or (isinstance(entry, dict) and self._keys[0] in entry):
+            self._places.setdefault(self._mark(entry), []).append(index)
+
+    def change(self, index: int, entry: Any) -> None:
+        """The entry is another one now, with the same first key."""
+        self._entries[index] = entry
+
+    def remove(self, item: Any, index: int) -> None:
+        self._places[self._mark(item)].remove(index)
+
+    def find(self, item: Any) -> int | None:
+        """The first entry that is the same."""
+        if self._keys and not (isinstance(item, dict) and self._keys[0] in item):
+            return None
+        for index in self._places.get(self._mark(item), ()):
+            entry = self._entries[index]
+            if _same(entry, item, self._keys) if self._keys else entry == item:
                 return index
         return None
 
-    listed = sorted(
-        (item for item in merged if place(item, order) is not None), key=lambda item: place(item, order) or 0
-    )
-    result: list[Any] = []
-    for own in (item for item in merged if place(item, order) is None):
-        before = place(own, original)
-        while listed:
-            there = place(listed[0], original)
-            if before is not None and there is not None and before < there:
-                break
-            result.append(listed.pop(0))
-        result.append(own)
-    return result + listed
-
-
-def _matches(entry: Any, item: Any, keys: tuple[str, ...]) -> bool:
-    return isinstance(entry, dict) and keys[0] in entry and isinstance(item, dict) and _same(item, entry, keys)
+    def _mark(self, entry: Any) -> Any:
+        value = entry[self._keys[0]] if self._keys else entry
+        return repr(value) if isinstance(value, dict | list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -6,12 +6,11 @@ apiextensions' ValidateStructural and ValidateCustomResourceDefinitionOpenAPISch
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.api.fielderrors import Errors, MapKey, Path
-from cluster.api.structural import node_of
+from cluster.api.structural import node_of, pattern_of
 from cluster.api.structuralcheck import check
 
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -169,8 +168,8 @@ def _keywords(schema: Schema, path: Path, errors: Errors) -> None:
     pattern = schema.get("pattern")
     if pattern:
         try:
-            re.compile(pattern)
-        except re.error as error:
+            pattern_of(pattern)
+        except ValueError as error:
             errors.invalid((path, "pattern"), pattern, f"must be a valid regular expression, but isn't: {error}")
 
 

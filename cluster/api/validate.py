@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cluster.api import defaults as _tables  # noqa: F401  (reads the schema's tables)
 from cluster.api import formats
-from cluster.api.fielderrors import ROOT, UNKNOWN_FIELD, Errors, FieldError, at
+from cluster.api.fielderrors import MOST_FOUND, MOST_TOLD, ROOT, UNKNOWN_FIELD, Errors, FieldError, at
 from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import Object, deleting, finalizers_of, name_of, owners_of
 from cluster.api.schema import REGISTRY
@@ -48,10 +48,13 @@ def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -
 
 def invalid(kind: Kind, name: str, errors: Sequence[FieldError]) -> StatusError:
     """The answer that refuses an object: the message as kubectl shows it, the causes in details."""
-    texts = [str(error) for error in errors]
+    told = errors[:MOST_TOLD]
+    texts = [str(error) for error in told]
+    if more := len(errors) - len(told):
+        texts.append(f"and {more}{' or more' if len(errors) >= MOST_FOUND else ''} others")
     text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    causes = [{"field": error.path, "reason": error.reason, "message": error.message} for error in errors]
+    causes = [{"field": error.path, "reason": error.reason, "message": error.message} for error in told]
     details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
     return StatusError("Invalid", f'{qualified} "{name}" is invalid: {text}', details)
 

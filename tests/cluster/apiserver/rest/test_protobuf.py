@@ -19,11 +19,18 @@ CONFIG_MAP = bytes.fromhex(
 """kubectl create configmap x1 --from-literal=a=b"""
 
 
+def varint(number: int) -> bytes:
+    low = bytearray()
+    while number > 127:
+        low.append(number & 127 | 128)
+        number >>= 7
+    return bytes((*low, number))
+
+
 def field(number: int, payload: bytes | int) -> bytes:
-    """One field of a message, numbers below 16 and payloads below 128 bytes."""
     if isinstance(payload, int):
-        return bytes((number << 3, payload))
-    return bytes((number << 3 | 2, len(payload))) + payload
+        return varint(number << 3) + varint(payload)
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
 def body(version: str, kind: str, raw: bytes) -> bytes:
