@@ -174,6 +174,8 @@ class ClusterSpec:
     """worker i is in zones[i % len]; empty: no zone labels."""
     subnet: int = 77
     """second octet of every address: 127.SUBNET.x.y (proc world)."""
+    bus_curve: bool = True
+    """The bus is encrypted, and who has no key of this cluster is not heard (proc world)."""
     etcd: Etcd | None = None
     """With engine `etcd` only: there are no members of ours then."""
     stores: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
     ports = {p.name: PORTS[p.component] for p in placed}
     places = {p.name: p.machine for p in placed}
     preload = (*MODULES, *ENGINE_MODULES.get(spec.engine, ()))
-    return ProcConfig(preload=preload, machines=machines, ports=ports, places=places, subnet=spec.subnet)
+    found = ProcConfig(preload=preload, machines=machines, ports=ports, places=places, subnet=spec.subnet)
+    return replace(found, curve=spec.bus_curve)
 
 
 async def start_cluster(
@@ -136,6 +137,9 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
 @click.option("--audit-policy", default="", help="A YAML file (audit.k8s.io/v1 Policy), or none for no audit log.")
+@click.option(
+    "--bus-curve/--no-bus-curve", default=True, show_default=True, help="Encrypt the bus; who has no key is not heard."
+)
 @etcd_options
 @click.option("--wait/--no-wait", default=True, show_default=True)
 @click.option("-o", "--output", "output", default="", help="json for data.")
@@ -214,6 +218,7 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
         zones=zones,
         subnet=subnet,
         etcd=etcd_of(flags),
+        bus_curve=flags.get("bus_curve", True),
         stores=flags.get("stores", {}),
     )
 
@@ -275,6 +280,9 @@ async def status_command(cluster: str, output: str) -> int:
     ]
     print(out.render_table(["MACHINE", "HOST", "PID", "BOOT", "STATE", "RSS"], rows))
     print(f"\nstore leader: {status['leader'] or 'none'}; faults in force: {len(status['rules'])}")
+    for host in status["hosts"]:
+        for row, times in host.get("unheard", {}).items():
+            print(f"not heard at {host['name']}: {row} ({times} times)")
     if session.spec.etcd is not None:
         where = ", ".join(f"etcd-{i} {word}" for i, word in enumerate(session.spec.etcd.endpoints))
         print(f"the store is a real etcd, not ours: {where}")

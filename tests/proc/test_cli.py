@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -239,5 +241,39 @@ def test_what_was_stored_is_there_after_down_and_up(shell: Shell) -> None:
         (folder / "VERSION").write_text(version)
         assert "1 masters, 1 workers" in shell.run("up", name=name)
         assert "kept" in shell.run("get", "cm", name=name)
+    finally:
+        shell.run("down", "--wipe", name=name)
+
+
+def test_keys_of_the_bus(shell: Shell) -> None:
+    """Made by `up`, also for a cluster from before there were any; who has none is named; without them if one likes."""
+    name, keys = "keys", shell.folder / ".capstan" / "keys" / "pki" / "bus"
+
+    def ready() -> bool:
+        rows = shell.run("get", "nodes", "--no-headers", name=name).splitlines()
+        return bool(rows) and all(row.split()[1] == "Ready" for row in rows)
+
+    shell.run("up", "--masters", "1", "--workers", "1", "--subnet", "132", name=name)
+    try:
+        hosts = {host["name"]: host for host in json.loads(shell.run("status", "-o", "json", name=name))["hosts"]}
+        assert {path.stem for path in keys.iterdir()} == {"admin", *hosts}
+        assert {path.stat().st_mode & 0o777 for path in keys.iterdir()} == {0o600}
+        with socket.create_connection((hosts["store-0"]["ip"], hosts["store-0"]["port"])) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            shell.until(lambda: "not heard at store-0: " in shell.run("status", name=name))
+        assert shell.run("node", "add", name=name) == "worker-1 joined\n"
+        assert (keys / "kubelet-1.key").exists()
+        shell.run("down", name=name)
+        shutil.rmtree(keys)
+        shell.run("up", name=name)
+        assert {path.stem for path in keys.iterdir()} == {"admin", *hosts}
+        shell.run("down", name=name)
+        shutil.rmtree(keys)
+        shell.run("up", "--no-bus-curve", name=name)
+        assert ready()
+        shell.run("down", name=name)
+        shell.run("up", name=name)  # as it was
+        assert ready()
+        assert not keys.exists()
     finally:
         shell.run("down", "--wipe", name=name)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zmq
 
 from cluster.wire import encode
 from cluster.world.faults import Partition, to_data
@@ -18,6 +17,7 @@ from cluster.world.host import Envelope
 from cluster.world.journal import DELIVER, DROP, SEND, read
 from cluster.world.proc.bus import BusOptions, ZmqBus
 from cluster.world.proc.control import frame
+from cluster.world.proc.gate import Gate
 from cluster.world.proc.journal import Journal
 from cluster.world.proc.network import Network, VersionPage
 from cluster.world.proc.world import ProcWorld
@@ -172,8 +172,8 @@ def test_new_rules_are_obeyed_within_the_very_turn_of_the_loop_in_which_they_are
             | {"skew": [0.0, 1.0, 0.0]}
         )
         journal = Journal(tmp_path / "a.1")
-        context: zmq.Context[Any] = zmq.Context()
-        bus = ZmqBus(context, BusOptions("a", 1, "seed"), network, journal)
+        gate = Gate()
+        bus = ZmqBus(gate, BusOptions("a", 1, "seed"), network, journal)
         network.attach(asyncio.get_running_loop())
         got: list[Envelope] = []
         bus.listen(got.append)
@@ -185,7 +185,7 @@ def test_new_rules_are_obeyed_within_the_very_turn_of_the_loop_in_which_they_are
         bus._receive(letter)  # no turn of the loop has passed
         bus.send("b", "k", None)
         bus.close()
-        context.term()
+        gate.close()
         network.close()
         supervisors.close()
         journal.close()

@@ -25,9 +25,9 @@ _subnets = itertools.count(1 + os.getpid() % 100)
 
 @contextmanager
 def tree(**config: Any) -> Iterator[Path]:
-    """A tree that is up, in a folder of its own; nothing is left of it."""
+    """A tree that is up, in a folder of its own; nothing is left of it. Its bus has keys, as a cluster's."""
     directory = Path(tempfile.mkdtemp(prefix="capstan-test-"))
-    launch(directory, {"subnet": next(_subnets) % 120 + 1, **config})
+    launch(directory, {"subnet": next(_subnets) % 120 + 1, "curve": True, **config})
     try:
         yield directory
     finally:

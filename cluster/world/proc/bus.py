@@ -25,126 +25,45 @@ from cluster.wire import MAX_FRAME, WireError, decode, encode
 from cluster.world.faults import Corrupt, Link
 from cluster.world.host import Address, Envelope, Receiver
 from cluster.world.journal import DELIVER, DROP, SEND
+from cluster.world.proc.buskeys import KeyPair
+from cluster.world.proc.gate import OVERHEAD, Gate, Guard
 from cluster.world.proc.journal import Journal
 from cluster.world.proc.network import Network, PeerAddress
+from cluster.world.proc.route import NOBLOCK, QUEUE, Route
 
-QUEUE = 1000
-"""Messages that a peer's socket holds (high-water mark), and that may wait for a connection or for `listen`."""
-HOLD = 0.2
-"""Seconds that a message waits for a peer to connect; then it is lost."""
 BATCH = 1000
 """Deliveries in one turn of the loop."""
 SEND_EVERY = 64
 """What deliveries made their receiver send goes out after so many of them."""
 MAX_LAMPORT = 1 << 62
-NOBLOCK = int(zmq.NOBLOCK)
 EVENTS, POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 KILL_LINGER = 300
 """Milliseconds that what a host sent before it kills itself may take to leave; a peer that is up takes far less."""
-RECONNECT = (10, 100)
-"""First and longest wait between attempts to connect, in ms."""
-
-Waiting = tuple[bytes, str, int]
-"""A frame with its kind and id, for the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class BusOptions:
-    """`seed` decides the dice of the rules."""
+    """`seed` decides the dice of the rules. With `keys` all sockets are encrypted, and only who has a key of the
+    cluster's list is heard."""
 
     name: Address
     boot: int
     seed: str
-
-
-class Route:
-    """The way to one peer: its DEALER, and what waits until it is connected."""
-
-    __slots__ = ("_bus", "_fd", "_loop", "_push", "_shut", "_sock", "_timer", "_waiting", "link", "peer")
-
-    def __init__(self, bus: ZmqBus, peer: PeerAddress, link: Link) -> None:
-        self.peer = peer
-        self.link = link
-        self._bus = bus
-        self._loop = bus.loop
-        self._shut = False
-        self._waiting: deque[Waiting] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        sock = self._sock = bus.context.socket(zmq.DEALER)
-        sock.setsockopt(zmq.LINGER, 0)
-        sock.setsockopt(zmq.SNDHWM, QUEUE)
-        sock.setsockopt(zmq.RCVHWM, 1)
-        sock.setsockopt(zmq.IMMEDIATE, 1)
-        sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT[0])
-        sock.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT[1])
-        sock.connect(peer.endpoint)
-        self._fd = int(sock.getsockopt(zmq.FD))
-        # Past pyzmq's Python wrapper, which costs as much again as the sending.
-        self._push: Callable[[bytes, int], Any] = zmq.backend.Socket.send.__get__(sock)
-
-    def send(self, frame: bytes, kind: str, id: int) -> None:
-        if self._shut:
-            self._bus.lost(kind, self.link.dst, id, "no such host")
-            return
-        if self._waiting:
-            self._hold(frame, kind, id)
-            return
-        try:
-            self._push(frame, NOBLOCK)
-        except zmq.Again:
-            self._hold(frame, kind, id)
-
-    def _hold(self, frame: bytes, kind: str, id: int) -> None:
-        if len(self._waiting) >= QUEUE:
-            self._bus.lost(kind, self.link.dst, id, "queue is full")
-            return
-        self._waiting.append((frame, kind, id))
-        if self._timer is None:
-            self._timer = self._loop.call_later(HOLD, self._give_up)
-            self._loop.add_reader(self._fd, self._flush)
-            self._loop.call_soon(self._flush)  # the edge may have passed already
-
-    def _flush(self) -> None:
-        if self._timer is None:
-            return
-        while self._waiting:
-            if not self._sock.getsockopt(zmq.EVENTS) & zmq.POLLOUT:
-                return
-            try:
-                self._push(self._waiting[0][0], NOBLOCK)
-            except zmq.Again:
-                return
-            self._waiting.popleft()
-        self._disarm()
-
-    def _give_up(self) -> None:
-        for _, kind, id in self._waiting:
-            self._bus.lost(kind, self.link.dst, id, "host is down")
-        self._waiting.clear()
-        self._disarm()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._loop.remove_reader(self._fd)
-
-    def close(self, linger: int = 0) -> None:
-        """`linger`: milliseconds that what was sent may still take to leave."""
-        self._shut = True
-        self._disarm()
-        self._waiting.clear()
-        self._sock.close(linger)
+    keys: KeyPair | None = None
 
 
 class ZmqBus:
     """`cluster.world.host.Bus`. UsageError when the address cannot be bound."""
 
-    def __init__(self, context: zmq.Context[Any], options: BusOptions, network: Network, journal: Journal) -> None:
-        self.context = context
+    def __init__(self, gate: Gate, options: BusOptions, network: Network, journal: Journal) -> None:
+        self.context = gate.context
         self.loop = asyncio.get_running_loop()
+        self.keys = options.keys
+        self.ip = network.peers[options.name].ip
         self.counts: dict[str, int] = {}
         """Frames refused, by reason."""
+        self._gate = gate
+        self._guard: Guard | None = None
         self._name = options.name
         self._boot = options.boot
         self._ids = options.boot << 32
@@ -172,14 +91,21 @@ class ZmqBus:
         sock: zmq.Socket[bytes] = self.context.socket(zmq.ROUTER)
         sock.setsockopt(zmq.LINGER, 0)
         sock.setsockopt(zmq.RCVHWM, QUEUE)
-        sock.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
+        sock.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME + (OVERHEAD if self.keys else 0))
+        if self.keys is not None:
+            self._guard = self._gate.guard(sock, self.keys, self._network, self.note)
         try:
             sock.bind(me.endpoint)
         except zmq.ZMQError as error:
-            sock.close(0)
+            self._unbind(sock)
             remedy = f"end the process that has it, or choose another port for {self._name}"
             raise UsageError(str(error), place=f"{me.ip}:{me.port}", remedy=remedy, status=1) from None
         return sock
+
+    def _unbind(self, sock: zmq.Socket[bytes]) -> None:
+        if self._guard is not None:
+            self._guard.close()
+        sock.close(0)
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -262,9 +188,9 @@ class ZmqBus:
         self.flush()
         for route in self._routes.values():
             route.close(linger=KILL_LINGER)
-        self._router.close(0)
+        self._unbind(self._router)
         with suppress(zmq.ZMQError):
-            self.context.term()
+            self._gate.close()
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _dispatch(self, route: Route, frame: bytes, kind: str, id: int) -> None:
@@ -393,4 +319,4 @@ class ZmqBus:
         for route in self._routes.values():
             route.close()
         self._routes.clear()
-        self._router.close(0)
+        self._unbind(self._router)

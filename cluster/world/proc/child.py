@@ -13,10 +13,9 @@ import traceback
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-import zmq
-
 from cluster.errors import UsageError
 from cluster.world.proc import bentloop
+from cluster.world.proc.gate import Gate
 from cluster.world.proc.host import Seated, build
 from cluster.world.proc.network import Network
 from cluster.world.proc.osprocess import call_me
@@ -48,7 +47,7 @@ async def _live(network: Network, orders: Mapping[str, Any]) -> None:
     try:
         spec = Spec(orders["target"], orders["config"])
         component = resolve(spec)
-        seated = build(network, orders, zmq.Context())
+        seated = build(network, orders, Gate())
     except UsageError as error:
         network.tell({"op": "failed", "error": str(error)})
         print(error, file=sys.stderr)

@@ -66,6 +66,7 @@ class Directives:
         self._chronicle.lamport = max(self._chronicle.lamport, message["lamport"])
         for rule, rows in message["evidence"].items():
             self._evidence.setdefault(rule, {})[f"{record.name}.{record.boot}"] = rows
+        record.unheard = message.get("unheard", {})
         member.heard(message["version"])
 
     def evidence(self, rule_id: str) -> Message:

@@ -12,13 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import zmq
-
 from cluster.world.apifaults import ApiRules
 from cluster.world.diskfaults import DiskRules
 from cluster.world.host import Host
 from cluster.world.proc.bus import BusOptions, ZmqBus
+from cluster.world.proc.buskeys import KeyPair
 from cluster.world.proc.disk import ProcDisk
+from cluster.world.proc.gate import Gate
 from cluster.world.proc.journal import Journal
 from cluster.world.proc.network import Network
 
@@ -68,13 +68,14 @@ class Seated:
         self.journal.close()
 
 
-def build(network: Network, orders: Mapping[str, Any], context: zmq.Context[Any]) -> Seated:
+def build(network: Network, orders: Mapping[str, Any], gate: Gate) -> Seated:
     """A host as the supervisor orders it (`supervisor.Supervisor.orders`); its loop must be running."""
     name, boot, seed = orders["name"], orders["boot"], orders["seed"]
     network.become(orders)
     where = orders["journal"]
     journal = Journal(Path(where["path"]), where["level"], where["cap"])
-    bus = ZmqBus(context, BusOptions(name, boot, seed), network, journal)
+    keys = KeyPair.read(Path(orders["key"])) if orders.get("key") else None
+    bus = ZmqBus(gate, BusOptions(name, boot, seed, keys), network, journal)
     network.attach(bus.loop)
     journal.attach(bus.loop)
     mine = (network.rules, name, orders["machine"], network.time)

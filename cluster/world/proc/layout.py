@@ -2,7 +2,8 @@
 
 Must not know processes or protocols. DIR/:
 
-    VERSION   lock   log/NAME.log   data/NAME/...   boots/NAME   journal/NAME.BOOT   run/{control,containers}.sock
+    VERSION   lock   log/NAME.log   data/NAME/...   boots/NAME   journal/NAME.BOOT   pki/bus/NAME.key
+    run/{control,containers}.sock
     run/rules.page   run/socket-folder (only when DIR is too deep for unix sockets: names the folder that has them)
 """
 
@@ -59,6 +60,11 @@ class Layout:
 
     def journal(self, name: str, boot: int) -> Path:
         return self.root / "journal" / f"{name}.{boot}"
+
+    @property
+    def bus_keys(self) -> Path:
+        """Beside the cluster's certificates."""
+        return self.root / "pki" / "bus"
 
     @property
     def sockets(self) -> Path:

@@ -3,11 +3,12 @@
 Must not send or receive messages of the bus. Directives come over the control socket, which no fault touches:
 
     {op: rules, version, lamport, rules: [rule, ...]}      all that are in force (faults.to_data)
-    {op: peers, version, lamport, set: {name: [machine, ip, port]}, gone: [name, ...]}
+    {op: peers, version, lamport, set: {name: [machine, ip, port, key]}, gone: [name, ...]}
     {op: skew,  version, lamport, machine, skew: [offset, rate, since]}
     {op: drift, version, lamport, machine, rate}
     {op: poll,  version, lamport}                          answer, no more
-    and each is answered by {op: ack, version, lamport, evidence: {rule: [[src, dst, hit, passed], ...]}}
+    and each is answered by {op: ack, version, lamport, evidence: {rule: [[src, dst, hit, passed], ...]},
+      unheard: {"who: why": how often}}                    only if there is any
 
 `version` also stands in a page of shared memory, raised before a directive is sent. The bus compares it before each
 send and each delivery and reads the control socket when it has changed: a process that stood still (SIGSTOP), in
@@ -29,6 +30,7 @@ from typing import Any
 from cluster.world.faults import Link, from_data
 from cluster.world.proc.bentloop import BentLoop
 from cluster.world.proc.control import FrameReader, Message, frame
+from cluster.world.proc.zap import KeyList
 from cluster.world.ruleset import Count, RuleSet
 
 EVIDENCE_EVERY = 0.5
@@ -40,6 +42,8 @@ class PeerAddress:
     machine: str
     ip: str
     port: int
+    key: bytes = b""
+    """32 bytes; none where the bus is not encrypted."""
 
     @property
     def endpoint(self) -> str:
@@ -82,6 +86,9 @@ class Network:
         """`on_end` is called when the supervisor has gone."""
         self.name = self.machine = ""
         self.peers: dict[str, PeerAddress] = {}
+        self.keys = KeyList()
+        self.unheard: Mapping[str, int] = {}
+        """Who knocked here in vain (gate.py)."""
         self.rules = RuleSet()
         self.skew = (0.0, 1.0, 0.0)
         self.bent: BentLoop | None = None
@@ -194,6 +201,8 @@ class Network:
         changed = {id: rows for id, rows in counts.items() if rows and self._reported.get(id) != rows}
         self._reported = counts
         message = {"op": "ack", "version": self.version, "lamport": self.lamport, "evidence": changed}
+        if self.unheard:
+            message["unheard"] = self.unheard
         self.tell(message)
 
     def _apply(self, message: Message) -> None:
@@ -201,11 +210,13 @@ class Network:
         if op == "rules":
             self._rules(message["rules"])
         elif op == "peers":
-            for name, (machine, ip, port) in message["set"].items():
-                self.peers[name] = PeerAddress(machine, ip, port)
+            for name, entry in message["set"].items():
+                peer = self.peers[name] = PeerAddress(*entry)
+                self.keys.set(name, peer.key)
                 self._peer_changed(name)
             for name in message["gone"]:
                 self.peers.pop(name, None)
+                self.keys.drop(name)
                 self._peer_changed(name)
         elif op == "skew" and message["machine"] == self.machine:
             self.skew = tuple(message["skew"])
@@ -219,6 +230,10 @@ class Network:
     def on_peers(self, callback: Callable[[str], None]) -> None:
         """Call back with a name whose address is new, other, or gone."""
         self._on_peers.append(callback)
+
+    def knows(self, ip: str) -> bool:
+        """Does a host or a seat have this address?"""
+        return any(peer.ip == ip for peer in self.peers.values())
 
     # ── rules ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from cluster.addresses import machine_ip
 from cluster.errors import UsageError
+from cluster.world.proc.buskeys import SEATS, KeyFolder
 from cluster.world.proc.control import FrameProtocol
 from cluster.world.proc.journal import MAX_BYTES
 from cluster.world.proc.layout import Layout
@@ -42,6 +43,8 @@ class ProcConfig:
     """off | events | messages"""
     journal_bytes: int = MAX_BYTES
     sync_in_thread: bool = False
+    curve: bool = False
+    """The bus is encrypted, and nobody is heard without a key of this tree's list."""
     drifting: bool = False
     """Processes live on a slower loop, whose time can be bent (`World.drift`)."""
 
@@ -57,6 +60,8 @@ class Record:
     target: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     seat: bool = False
+    key: bytes = b""
+    """Its public key on the bus."""
     boot: int = 0
     state: str = "dead"
     """starting | running | stopped | dead (killed on purpose) | exited"""
@@ -65,6 +70,8 @@ class Record:
     """World time of the last change of state."""
     ending: str = ""
     """How its last boot ended, when nobody killed it: "exit 1", "signal 11"."""
+    unheard: Mapping[str, int] = field(default_factory=dict)
+    """Who knocked at this boot of it in vain, as last reported: "who: why" -> how often."""
     killed: bool = False
     failure: str = ""
     member: Member | None = None
@@ -74,6 +81,10 @@ class Record:
     @property
     def lives(self) -> bool:
         return self.state in ("starting", "running", "stopped")
+
+    def entry(self) -> list[Any]:
+        """Its row in the table of peers (`network.PeerAddress`)."""
+        return [self.machine, self.ip, self.port, self.key]
 
 
 class Member:
@@ -119,6 +130,7 @@ class Registry:
         self._layout = layout
         self._config = config
         self._extra = 0
+        self._keys = KeyFolder(layout.bus_keys) if config.curve else None
 
     def add(self, name: str, machine: str, *, seat: bool = False) -> Record:
         """A new record with an address of its own. UsageError when the name is taken or cannot be one."""
@@ -128,7 +140,20 @@ class Registry:
             raise UsageError(f"there is a host {name!r} already", status=1)
         ip = self.address(machine)
         record = Record(name, machine, ip, self._port(name, ip), seat=seat)
+        if self._keys is not None:
+            record.key = self._keys.ensure(_holder(record)).public
         self.records[name] = record
+        return record
+
+    def key_file(self, record: Record) -> str:
+        """Where its key pair is; "" where the bus is not encrypted."""
+        return str(self._keys.path(_holder(record))) if self._keys is not None else ""
+
+    def forget(self, name: str) -> Record:
+        """A host that will not come back, and its key with it: another of its name is another one."""
+        record = self.records.pop(name)
+        if self._keys is not None and name != SEATS:
+            self._keys.forget(name)
         return record
 
     def get(self, name: str, *, seat: bool = False) -> Record:
@@ -155,7 +180,7 @@ class Registry:
                 yield record.member
 
     def table(self) -> dict[str, list[Any]]:
-        return {r.name: [r.machine, r.ip, r.port] for r in self.records.values()}
+        return {r.name: r.entry() for r in self.records.values()}
 
     def next_boot(self, name: str) -> int:
         """Counts on over `down` and `up` and removal: an answer to an earlier life never matches."""
@@ -188,6 +213,10 @@ class Registry:
             if port > 65535:
                 raise UsageError("no port is free", place=ip, status=1)
         return port
+
+
+def _holder(record: Record) -> str:
+    return SEATS if record.seat else record.name
 
 
 def is_free(ip: str, port: int) -> bool:

@@ -201,6 +201,7 @@ def describe(record: Record) -> Message:
         "ip": record.ip,
         "port": record.port,
         "target": record.target,
+        "unheard": dict(record.unheard),
     }
 
 

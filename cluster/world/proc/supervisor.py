@@ -110,6 +110,7 @@ class Supervisor:
             "drifting": self.config.drifting,
             "drift": self.faults.drifts.get(record.machine, 1.0),
             "seed": self._seed,
+            "key": self.registry.key_file(record),
             "data": str(self.layout.data(record.name)),
             "journal": {
                 "path": str(self.layout.journal(record.name, record.boot)),
@@ -145,7 +146,7 @@ class Supervisor:
     async def remove(self, name: str) -> None:
         """Crash it; forget its address, and its disk."""
         await self.crash(name)
-        record = self.registry.records.pop(name)
+        record = self.registry.forget(name)
         self._note(record, "remove", {})
         shutil.rmtree(self.layout.data(name), ignore_errors=True)
         if all(other.machine != record.machine for other in self.registry.sorted()):
@@ -241,7 +242,7 @@ class Supervisor:
             record.failure = str(message["error"])
 
     def _entry(self, record: Record) -> dict[str, list[Any]]:
-        return {record.name: [record.machine, record.ip, record.port]}
+        return {record.name: record.entry()}
 
     def _fork_event(self, event: Message) -> None:
         kind = event["event"]

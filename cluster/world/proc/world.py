@@ -13,13 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import zmq
-
 from cluster.errors import UsageError
 from cluster.world.faults import Rule, to_data
 from cluster.world.host import Address, Host
 from cluster.world.journal import Record, latest_peer
 from cluster.world.proc.control import ControlClient, ask, error_from, frame
+from cluster.world.proc.gate import Gate
 from cluster.world.proc.host import Seated, build
 from cluster.world.proc.journal import GATHER, read_all, read_one
 from cluster.world.proc.layout import Layout
@@ -43,7 +42,7 @@ class ProcWorld:
     def __init__(self, directory: Path | str) -> None:
         self.layout = Layout.of(directory)
         self._client: ControlClient | None = None
-        self._context: zmq.Context[Any] | None = None
+        self._gate: Gate | None = None
         self._seats: dict[Address, Seated] = {}
         self._epoch: float | None = None
 
@@ -61,9 +60,9 @@ class ProcWorld:
         if self._client is not None:
             self._client.close()
             self._client = None
-        if self._context is not None:
-            self._context.term()
-            self._context = None
+        if self._gate is not None:
+            self._gate.close()
+            self._gate = None
 
     async def call(self, op: str, **fields: Any) -> Any:
         """Any operation of `service.py`."""
@@ -132,9 +131,9 @@ class ProcWorld:
             answer = await network.first_async()
             if "error" in answer:
                 raise error_from(answer["error"])
-            if self._context is None:
-                self._context = zmq.Context()
-            seated = build(network, answer["ok"], self._context)
+            if self._gate is None:
+                self._gate = Gate()
+            seated = build(network, answer["ok"], self._gate)
         except BaseException:
             sock.close()
             raise
