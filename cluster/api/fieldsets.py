@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from cluster.api.meta import deep_copy
 from cluster.api.schema import ListOf, MapOf, Struct, Type
 
@@ -97,7 +99,10 @@ def below(path: Path, tops: Iterable[Path] | set[Path]) -> bool:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a number of more than 64 bits, text that is no Unicode
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _parts(type: Type | None, value: Any) -> dict[Step, tuple[Type | None, Any]] | None:
@@ -168,18 +173,36 @@ def _fields(type: Type | None, value: Any, path: Path, made: bool) -> Iterator[P
 
 
 def encoded(type: Type | None, value: Any) -> dict[str, Any]:
-    """`encode` of what somebody who made all of a value owns, in one go: every create does it."""
-    parts = _parts(type, value)
-    if not parts:
+    """`encode` of what somebody who made all of a value owns, in one go and without taking leaves apart: every create
+    does it."""
+    if not isinstance(value, dict):
+        return _encoded_list(type, value)
+    if type is WHOLE or (isinstance(type, Struct) and type.name in ATOMIC):
         return {}
     tree: dict[str, Any] = {}
-    for step in sorted(parts):
-        inner, item = parts[step]
+    for name in sorted(value):
+        item = value[name]
+        if item.__class__ in _LEAVES:
+            tree[f"f:{name}"] = {}
+            continue
+        inner = _inner(type, name)
         below = encoded(inner, item)
-        if below and (step[0] != "f" or (isinstance(item, dict) and not isinstance(inner, Struct))):
+        if below and isinstance(item, dict) and not isinstance(inner, Struct):
             below = {".": {}, **below}
-        tree[step] = below
+        tree[f"f:{name}"] = below
     return tree
+
+
+def _encoded_list(type: Type | None, value: Any) -> dict[str, Any]:
+    parts = _parts(type, value) or {}
+    tree: dict[str, Any] = {}
+    for step in sorted(parts):
+        below = encoded(*parts[step])
+        tree[step] = {".": {}, **below} if below else below
+    return tree
+
+
+_LEAVES = (str, int, bool, float, type(None))
 
 
 @dataclass(slots=True)

@@ -151,6 +151,7 @@ class Apiserver:
         self.fairness = Fairness()
         self.audit = None if config.audit is None else AuditLog(host, policy_of(config.audit))
         self.gate, self.roles = self._authorization(storage)
+        self._works: dict[tuple[str, str], dict[str, Work]] = {}
         self.closing = False
         """It has been told to end: nobody new is to come."""
         self._open = asyncio.Event()
@@ -248,6 +249,15 @@ class Apiserver:
 
     def works_of(self, kind: Kind) -> dict[str, Work]:
         """What may be done with objects of a kind, by verb."""
+        if kind.custom:
+            return self._works_of(kind)  # another one whenever its definition has changed
+        place = (kind.key, kind.version)
+        found = self._works.get(place)
+        if found is None:
+            found = self._works[place] = self._works_of(kind)
+        return found
+
+    def _works_of(self, kind: Kind) -> dict[str, Work]:
         reads, verbs = self.reads, self.verbs
         works: dict[str, Work] = {
             "get": reads.get,

@@ -33,7 +33,7 @@ def decode(body: bytes, content_type: str) -> Any:
     """None for no body. TooLarge, UnsupportedMediaType, or BadRequest that says where it is not JSON or YAML."""
     if len(body) > MOST_BYTES:
         raise StatusError("TooLarge", f"Request entity too large: limit is {MOST_BYTES}")
-    if not body.strip():
+    if not body or not body.strip():
         return None
     media = negotiation.media_of(content_type)
     if media == protobuf.MEDIA:
@@ -47,7 +47,8 @@ def decode(body: bytes, content_type: str) -> Any:
             raise bad_request(f"the object provided is unrecognized (must be of type JSON): {error}") from None
     else:
         raise negotiation.unsupported(content_type, (negotiation.JSON, negotiation.YAML, protobuf.MEDIA))
-    _bounded(value)
+    if body.count(b"{") + body.count(b"[") >= DEEPEST or media in _YAML:
+        _bounded(value)
     return value
 
 

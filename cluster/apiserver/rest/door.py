@@ -200,6 +200,8 @@ async def _read(request: web.BaseRequest) -> Http:
 
 
 async def _body(request: web.BaseRequest, limit: int) -> bytes:
+    if request.content.is_eof() and 0 < (request.content_length or 0) <= limit:
+        return request.content.read_nowait()  # it came with its head
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
