@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from aiohttp import HttpVersion11, WSCloseCode, WSMsgType, web
 from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web_protocol import RequestPayloadError
 
 from cluster.api.kinds import KINDS
 from cluster.apiserver.component import Apiserver, Https
@@ -41,6 +42,8 @@ HEARTBEAT = 20.0
 """Seconds between pings of a WebSocket: a client that is gone without a word is noticed."""
 BODY_SECONDS = 30.0
 """That a client may take to send a body."""
+HEAD_SECONDS = 30.0
+"""That a client may take to send the head of its first request (Kubernetes: 32); the next has KEEP_ALIVE."""
 GOODBYE = 10.0
 """Seconds that requests under way get when the server stops."""
 NOTICE = 0.5
@@ -66,11 +69,26 @@ class _Protocol(web.RequestHandler):
     """What is no request at all is answered as everything is: by a Status. `who`: the user of the connection's
     certificate, read once."""
 
-    __slots__ = ("who",)
+    __slots__ = ("late", "who")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.who = of_certificate(transport.get_extra_info("peercert"))
+        self.late = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.late.cancel()
+        super().connection_lost(exc)
+
+    def _late(self) -> None:
+        """No request has come yet, or half a head: a connection is not held for who says nothing."""
+        if self.transport is not None and not self.transport.is_closing():
+            text = f"the head of a request did not come within {HEAD_SECONDS:g} seconds"
+            answer = failed(StatusError("BadRequest", text))
+            head = f"HTTP/1.1 {answer.status} Bad Request\r\nContent-Type: {answer.content_type}\r\n"
+            self.transport.write(f"{head}Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n".encode())
+            self.transport.write(answer.body)
+            self.transport.close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -151,12 +169,10 @@ class Door:
     async def run(self) -> None:
         """Until it is stopped; OSError when the address is taken."""
         server = _Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
-        runner = web.ServerRunner(server)
+        runner = web.ServerRunner(server, shutdown_timeout=GOODBYE)
         await runner.setup()
         place = self._place
-        site = web.TCPSite(
-            runner, place.address, place.port, ssl_context=context(place), shutdown_timeout=GOODBYE, backlog=512
-        )
+        site = web.TCPSite(runner, place.address, place.port, ssl_context=context(place), backlog=512)
         try:
             await site.start()
             await self._stopping.wait()
@@ -164,6 +180,7 @@ class Door:
             await runner.cleanup()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        request.protocol.late.cancel()  # type: ignore[attr-defined]
         try:
             http = await _read(request)
         except StatusError as error:
@@ -200,10 +217,10 @@ async def _read(request: web.BaseRequest) -> Http:
 
 
 async def _body(request: web.BaseRequest, limit: int) -> bytes:
-    if request.content.is_eof() and 0 < (request.content_length or 0) <= limit:
-        return request.content.read_nowait()  # it came with its head
     parts, size = [], 0
     try:
+        if request.content.is_eof() and 0 < (request.content_length or 0) <= limit:
+            return request.content.read_nowait()  # it came with its head
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.content.iter_any():
                 size += len(part)
@@ -212,7 +229,7 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise StatusError("BadRequest", f"the body did not come within {BODY_SECONDS:g} seconds") from None
-    except BadHttpMessage as error:
+    except (BadHttpMessage, RequestPayloadError) as error:
         raise StatusError("BadRequest", f"the body cannot be read: {error}") from None
     return b"".join(parts)
 
@@ -297,7 +314,10 @@ async def _converse(request: web.BaseRequest, talk: Duplex | Tunnel, lasts: Last
     socket = web.WebSocketResponse(
         protocols=(talk.protocol,) if talk.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
     )
-    await socket.prepare(request)
+    try:
+        await socket.prepare(request)
+    except web.HTTPException as error:
+        return _response(failed(StatusError("BadRequest", f"this is no WebSocket: {str(error.text)[:200]}")), request)
     running = lasts(
         talk.run(_Bytes(socket)) if isinstance(talk, Tunnel) else talk.run(_Channels(socket, talk.protocol))
     )

@@ -1,0 +1,219 @@
+"""Clients at the real door that mean no good with the protocol itself: sockets that say nothing or nonsense,
+bodies that
+unfold, tokens of another cluster. Each is told so by a Status, and everybody else is served meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cluster.addresses import machine_ip
+from cluster.apiserver.rest.protobuf import MEDIA
+from cluster.pki.authority import Subject, issue
+from cluster.pki.keyring import Keyring, signing_key
+from cluster.topology import API_PORT
+from tests.cluster.apiserver.rest.test_hostile_bodies import bomb
+from tests.kubectl.kubectl import running
+from tests.proc.test_door import MAPS, Door, post, request
+
+pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
+
+SUBNET = 176
+ADDRESS = machine_ip(SUBNET, "master-0")
+POD = {
+    "metadata": {"name": "box"},
+    "spec": {"containers": [{"name": "main", "image": "busybox", "command": ["sleep", "600"]}]},
+}
+
+
+class Here(Door):
+    """The same, at this cluster's address."""
+
+    def connect(self, who: Any, address: str = ADDRESS) -> ssl.SSLSocket:
+        return super().connect(who, address)
+
+    def answers(self) -> None:
+        """It serves, and the cluster takes writes."""
+        self.lives()
+        name = os.urandom(4).hex()
+        assert self.send(post(json.dumps({"metadata": {"name": name}}).encode()), self.admin)[0] == 201
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    place = tmp_path_factory.mktemp("door")
+    with running(place, "hostile", SUBNET, "--masters", "1", "--workers", "1") as folder:
+        yield Here(folder)
+
+
+SMUGGLED = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+PUT_TOGETHER = gzip.compress(b'{"metadata":{"name":"zipped"},"data":{"a":"' + b"x" * 200_000_000 + b'"}}', 9)
+CASES: dict[str, tuple[bytes, int, str]] = {
+    "a long URL": (request("GET", MAPS + "?labelSelector=" + "x" * 200_000), 400, "HTTP"),
+    "ten thousand headers": (request("GET", MAPS, b"", *(f"X-{i}: y" for i in range(10_000))), 400, "HTTP"),
+    "two lengths": (SMUGGLED % MAPS.encode(), 400, "HTTP"),
+    "a length that is none": (post(b"{}", "Content-Length: -5"), 400, "HTTP"),
+    "chunks that are none": (post(b"zz\r\n{}\r\n", "Transfer-Encoding: chunked"), 400, "cannot be read|HTTP"),
+    "HTTP/2 without asking": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "HTTP"),
+    "a zip bomb": (post(PUT_TOGETHER, "Content-Encoding: gzip"), 413, "limit is"),
+    "what is no zip": (post(b"{}", "Content-Encoding: gzip"), 400, "cannot be read|HTTP"),
+    "aliases of aliases": (post(bomb(30), "Content-Type: application/yaml"), 413, "aliases unfolded"),
+    "half a protobuf": (post(b"k8s\0\x0a\x80\x80\x80\x80\x08", f"Content-Type: {MEDIA}"), 400, "ends within"),
+    "a header of another alphabet": (request("GET", MAPS, b"", "User-Agent: \u00e4"), 200, ""),
+    "a WebSocket without a key": (
+        request("GET", MAPS + "/x/exec", b"", "Upgrade: websocket", "Connection: Upgrade"),
+        404,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_hardly_HTTP_is_told_so(door: Here, case: str) -> None:
+    raw, code, message = CASES[case]
+    found, body = door.send(raw, door.admin)
+    answer = json.loads(body)
+    assert found == code, answer
+    if code >= 400:
+        assert (answer["kind"], answer["code"]) == ("Status", code)
+        assert any(part in answer["message"] for part in message.split("|")), answer
+    door.answers()
+
+
+def test_five_hundred_connections_that_say_nothing(door: Here) -> None:
+    with ExitStack() as stack:
+        for i in range(500):
+            sock = stack.enter_context(socket.create_connection((ADDRESS, API_PORT), timeout=10))
+            if i % 2:
+                sock.sendall(b"\x16\x03\x01")  # a TLS handshake begins, and goes no further
+        door.answers()
+
+
+def test_tokens_and_users_of_elsewhere(door: Here) -> None:
+    ours = Keyring([door.chest.key("sa").read_bytes()])
+    claims = {
+        "iss": "https://kubernetes.default.svc.cluster.local",
+        "sub": "system:serviceaccount:kube-system:default",
+        "aud": ["https://kubernetes.default.svc.cluster.local"],
+        "exp": 4_000_000_000,
+        "nbf": 1,
+        "iat": 1,
+    }
+    tokens = {
+        Keyring([signing_key()]).sign(claims): "signed by a key that this cluster does not have",
+        ours.sign({**claims, "exp": 2}): "",
+        ours.sign({**claims, "iss": "elsewhere"}): "",
+        "x" * 7000: "",
+        "a.b.c": "not a token of any kind that this cluster knows",
+    }
+    for token, why in tokens.items():
+        status = door.status(request("GET", MAPS, b"", f"Authorization: Bearer {token}"), None)
+        assert (status["code"], status["reason"]) == (401, "Unauthorized")
+        assert why in status["message"], status
+    mallory = issue(door.chest.pair("ca"), Subject("mallory"), datetime.now(UTC), 10)
+    for raw in (
+        post(b'{"metadata":{"name":"m"}}'),
+        request("GET", "/api/v1/secrets"),
+        request("DELETE", "/api/v1/nodes/worker-0"),
+    ):
+        status = door.status(raw, mallory)
+        assert (status["code"], status["reason"]) == (403, "Forbidden")
+        assert 'User "mallory" cannot' in status["message"]
+    impersonating = request("GET", MAPS, b"", "Impersonate-User: kubernetes-admin", "Impersonate-Group: system:masters")
+    assert door.status(impersonating, mallory)["code"] == 403
+    door.answers()
+
+
+# ── WebSockets ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+EXEC = "/api/v1/namespaces/default/pods/box/exec?command=cat&stdin=true&stdout=true"
+KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
+
+def upgrade(path: str, *lines: str) -> bytes:
+    usual = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", KEY)
+    names = [line.partition(":")[0] for line in lines]
+    return request("GET", path, b"", *(line for line in usual if line.partition(":")[0] not in names), *lines)
+
+
+@pytest.fixture(scope="module")
+def pod(door: Here) -> str:
+    """A pod that runs."""
+    path = "/api/v1/namespaces/default/pods"
+    door.send(request("POST", path, json.dumps(POD).encode()), door.admin)
+    while json.loads(door.send(request("GET", f"{path}/box"), door.admin)[1])["status"]["phase"] != "Running":
+        pass
+    return "box"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Sec-WebSocket-Key: short",),
+        ("Sec-WebSocket-Key: " + "x" * 5000,),
+        ("Sec-WebSocket-Version: 99",),
+        ("Connection: close",),
+        ("Sec-WebSocket-Protocol: nonsense",),
+        ("Upgrade: SPDY/3.1",),
+    ],
+)
+def test_an_upgrade_that_is_none(door: Here, pod: str, lines: tuple[str, ...]) -> None:
+    status = door.status(upgrade(EXEC, *lines), door.admin)
+    assert status["code"] == 400
+    assert status["reason"] == "BadRequest"
+    assert status["message"]
+    door.answers()
+
+
+def masked(opcode: int, data: bytes, *, final: bool = True) -> bytes:
+    head = bytes(((0x80 if final else 0) | opcode,))
+    size = len(data)
+    length = bytes((0x80 | size,)) if size < 126 else bytes((0xFE,)) + size.to_bytes(2, "big")
+    return head + length + bytes(4) + data
+
+
+GARBAGE: dict[str, bytes] = {
+    "noise": os.urandom(4000),
+    "an unmasked frame": b"\x82\x03\x00ls",
+    "an opcode that is reserved": masked(3, b"x"),
+    "reserved bits": b"\xf2\x80\0\0\0\0",
+    "a ping in pieces": masked(9, b"x", final=False),
+    "a ping that is too long": masked(9, b"x" * 200),
+    "a continuation of nothing": masked(0, b"x"),
+    "text that is no UTF-8": masked(1, b"\xff\xfe"),
+    "four exabytes announced": b"\x82\xff\x3f" + b"\xff" * 7 + bytes(4) + b"x",
+    "an endless message": masked(2, b"x" * 60_000, final=False) + masked(0, b"x" * 60_000, final=False) * 100,
+    "a close that says nothing": masked(8, b"\x01"),
+    "channels that are none": masked(2, b"")
+    + masked(2, b"\x63x")
+    + masked(2, b"\xff\x63")
+    + masked(2, b"\x04nonsense"),
+    "no more": b"",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_after_the_upgrade(door: Here, pod: str, name: str) -> None:
+    """The conversation ends, and what it had begun with it: the command reads the end of its input."""
+    with door.connect(door.admin) as sock:
+        sock.sendall(upgrade(EXEC, "Sec-WebSocket-Protocol: v5.channel.k8s.io"))
+        head = sock.recv(1 << 16)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        try:
+            sock.sendall(GARBAGE[name])
+            sock.sendall(masked(8, b"\x03\xe8"))
+            while sock.recv(1 << 16):
+                pass
+        except (ConnectionError, ssl.SSLError):
+            pass  # it has hung up already
+    door.answers()
