@@ -18,6 +18,7 @@ import zmq
 from cluster.errors import UsageError
 from cluster.rpc import Rpc
 from cluster.wire import encode
+from cluster.world.faults import KillAfter
 from cluster.world.proc import greetings
 from cluster.world.proc.bus import BusOptions, ZmqBus
 from cluster.world.proc.buskeys import SEATS, KeyPair
@@ -265,5 +266,21 @@ def test_a_file_that_is_no_key_is_named_and_nothing_is_started(directory: Path) 
         path.unlink()
         await world.start("broken", "master-0", PROBE)
         await world.remove("broken")
+
+    play(directory, scenario)
+
+
+def test_what_a_host_sent_before_it_kills_itself_arrives(directory: Path) -> None:
+    """Encrypted frames that are still in ZeroMQ's hands, too."""
+
+    async def scenario(world: ProcWorld) -> None:
+        await world.start("doomed", "worker-0", PROBE)
+        rpc = Rpc(await world.join("seat", "worker-0"))
+        assert await rpc.call("doomed", "do", [0], timeout=5) == [0]
+        rule = await world.fault(KillAfter(src=("doomed",), n=3))
+        assert [await rpc.call("doomed", "do", [n], timeout=5) for n in range(3)] == [[0], [1], [2]]
+        await world.ended("doomed")
+        await world.heal(rule)
+        await world.remove("doomed")
 
     play(directory, scenario)
