@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -88,8 +89,9 @@ class Bench:
 
     async def _spawn(self, order: dict[str, Any]) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
-        command = (sys.executable, "-m", "bench.api_load")
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+        command = (sys.executable, "-P", "-m", "bench.api_load")
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).absolute().parents[1])}
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
         assert process.stdin is not None
         process.stdin.write(json.dumps({"place": self._server.place, **order}).encode() + b"\n")
         await process.stdin.drain()

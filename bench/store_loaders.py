@@ -69,7 +69,15 @@ class Worker:
         stderr = os.open(log, flags, 0o600) if log else None
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *words, stdin=PIPE, stdout=PIPE, stderr=stderr, limit=LONGEST, env=environment
+                sys.executable,
+                "-P",
+                "-m",
+                *words,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=stderr,
+                limit=LONGEST,
+                env=environment,
             )
         finally:
             if stderr is not None:

@@ -111,6 +111,7 @@ REAL_BY_NATURE = (
     "cluster/campaign/",
     "cluster/pki/chest.py",
     "cluster/balancer/",
+    "cluster/apiserver/rest/delivery.py",
     "cluster/apiserver/rest/door.py",
     "cluster/apiserver/rest/hooks.py",
     "cluster/apiserver/rest/ownprocess.py",

@@ -42,7 +42,7 @@ class Worker:
         self._splitter = frames.Splitter()
         path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.campaign.worker"],
+            [sys.executable, "-P", "-m", "cluster.campaign.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

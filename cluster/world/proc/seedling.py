@@ -25,7 +25,8 @@ class Seedling:
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         with its:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cluster.world.proc", str(its.fileno())],
+                # -P: a folder `cluster` where the starter stands is not ours.
+                [sys.executable, "-P", "-m", "cluster.world.proc", str(its.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
