@@ -22,6 +22,7 @@ from bench.processes import cpu, memory, on_disk
 from bench.rows import Options, Row, row
 from cluster.errors import UsageError
 
+ROOT = Path(__file__).absolute().parents[1]
 CONNECTIONS = 32
 PODS = 5000
 WATCHERS = 1000
@@ -90,7 +91,7 @@ class Bench:
     async def _spawn(self, order: dict[str, Any]) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         command = (sys.executable, "-P", "-m", "bench.api_load")
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).absolute().parents[1])}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
         assert process.stdin is not None
         process.stdin.write(json.dumps({"place": self._server.place, **order}).encode() + b"\n")
