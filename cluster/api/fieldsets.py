@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -180,17 +181,25 @@ def encoded(type: Type | None, value: Any) -> dict[str, Any]:
     if type is WHOLE or (isinstance(type, Struct) and type.name in ATOMIC):
         return {}
     tree: dict[str, Any] = {}
-    for name in sorted(value):
+    plan = _plan if isinstance(type, Struct) and len(value) <= _MOST_PLANNED else _plan.__wrapped__
+    for name, step, inner, dotted in plan(type, tuple(value)):
         item = value[name]
         if item.__class__ in _LEAVES:
-            tree[f"f:{name}"] = {}
+            tree[step] = {}
             continue
-        inner = _inner(type, name)
         below = encoded(inner, item)
-        if below and isinstance(item, dict) and not isinstance(inner, Struct):
+        if below and dotted and isinstance(item, dict):
             below = {".": {}, **below}
-        tree[f"f:{name}"] = below
+        tree[step] = below
     return tree
+
+
+@lru_cache(maxsize=8192)
+def _plan(type: Type | None, names: tuple[str, ...]) -> list[tuple[str, Step, Type | None, bool]]:
+    """Of a map with these keys: (key, step, type, whether a map there is in the set itself), in order. Objects of one
+    maker have the same keys over and over."""
+    inners = [(name, f"f:{name}", _inner(type, name)) for name in sorted(names)]
+    return [(name, step, inner, not isinstance(inner, Struct)) for name, step, inner in inners]
 
 
 def _encoded_list(type: Type | None, value: Any) -> dict[str, Any]:
@@ -202,6 +211,8 @@ def _encoded_list(type: Type | None, value: Any) -> dict[str, Any]:
     return tree
 
 
+_MOST_PLANNED = 64
+"""Fields of a struct whose plan is kept; what users may call as they like is not."""
 _LEAVES = (str, int, bool, float, type(None))
 
 
