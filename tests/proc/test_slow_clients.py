@@ -29,6 +29,7 @@ class Nobody:
 def at_a_door(monkeypatch: pytest.MonkeyPatch, story: Callable[[int], Awaitable[None]]) -> None:
     monkeypatch.setattr(door, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(door, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(door, "GOODBYE", 0.1)
 
     async def whole() -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -49,10 +50,10 @@ async def told(port: int, *pieces: bytes) -> Any:
     for piece in pieces:
         writer.write(piece)
         await asyncio.sleep(0.02)
-    answer = await reader.read()
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: "))
+    status = json.loads(await reader.readexactly(int(length.partition(b" ")[2])))
     writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status = json.loads(body)
     assert int(head.split()[1]) == status["code"] == 400
     assert status["kind"] == "Status"
     return status["message"]

@@ -14,8 +14,11 @@ from urllib.parse import quote
 
 import yaml
 
-from cluster.apiserver.rest.handlers import Http
+from cluster.apiserver.rest import protobuf
+from cluster.apiserver.rest.exchange import Http
 from cluster.apiserver.rest.identity import ANONYMOUS, AUTHENTICATED, Who
+from cluster.apiserver.rest.protobuf import MEDIA as MEDIA_OF_PROTOBUF
+from tests.cluster.apiserver.rest.test_protobuf import field
 
 Object = dict[str, Any]
 ADMIN = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
@@ -215,6 +218,46 @@ def operations(documents: Sequence[Object]) -> list[Operation]:
     return found
 
 
+def protobuf_of(obj: Object) -> bytes:
+    """The object as clients send it in protobuf, as far as the tables go; b"" where they do not have its kind."""
+    kind, version = str(obj.get("kind")), str(obj.get("apiVersion"))
+    message = protobuf._messages().get(protobuf.message_of(version, kind))
+    if message is None:
+        return b""
+    meta = field(1, version.encode("utf-8", "surrogatepass")) + field(2, kind.encode("utf-8", "surrogatepass"))
+    return protobuf.MAGIC + field(1, meta) + field(2, _packed(message, obj))
+
+
+def _packed(message: protobuf.Message, obj: Object) -> bytes:
+    parts = []
+    for number, about in message.items():
+        value = obj if about.inline else obj.get(about.name)
+        if about.map and isinstance(value, dict):
+            for name, item in value.items():
+                inner = _scalar(about.type, item)
+                if isinstance(inner, bytes):
+                    parts.append(field(number, field(1, name.encode("utf-8", "surrogatepass")) + field(2, inner)))
+            continue
+        for item in value if about.many and isinstance(value, list) else [value]:
+            inner = _scalar(about.type, item)
+            if inner is not None:
+                parts.append(field(number, inner))
+    return b"".join(parts)
+
+
+def _scalar(type: str, value: Any) -> bytes | int | None:
+    """None for what has no such form; what JSON has where a message is wanted otherwise, as text."""
+    if value is None:
+        return None
+    if type in protobuf.VARINTS:
+        return int(value) & (1 << 64) - 1 if isinstance(value, int | float) and abs(value) < 1 << 65 else None
+    if type in protobuf._messages():
+        return _packed(protobuf._messages()[type], value) if isinstance(value, dict) else None
+    text = value if isinstance(value, str) else json.dumps(value)
+    data = text.encode("utf-8", "surrogatepass")
+    return data if type in ("string", "bytes") else field(1, data)
+
+
 class Maker:
     """`good`: sound objects by kind, which requests start from as often as from nothing."""
 
@@ -235,7 +278,7 @@ class Maker:
         path = path.replace("{name}", quote(name, safe=""))
         method = asked.method if self._chance(0.97) else self._one(METHODS)
         query = self._query(path, method)
-        headers = self._headers()
+        headers = self._headers(path)
         body = b""
         if method in ("POST", "PUT", "PATCH", "DELETE"):
             body = self._body(asked, method, headers, name if "{name}" in asked.path else "")
@@ -249,7 +292,7 @@ class Maker:
         return Http(method, path, query, headers, body, self._one(USERS), values, uri, "127.0.0.1")
 
     def _elsewhere(self) -> Http:
-        headers = self._headers()
+        headers = self._headers("")
         if self._chance(0.5):
             spec = {name: self._junk() for name in ("resourceAttributes", "nonResourceAttributes", "user", "groups",
                 "token",
@@ -275,7 +318,7 @@ class Maker:
             found[self._one(TEXTS)] = self._one(TEXTS)
         return found
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, path: str) -> dict[str, str]:
         headers = {"accept": self._one((*(JSON,) * 100, *ACCEPT))}
         if self._chance(0.5):
             headers["user-agent"] = self._one(("kubectl/v1.32.0", "x" * 300, "\u00e4", ""))
@@ -287,7 +330,7 @@ class Maker:
             headers["impersonate-group"] = self._one(("system:masters", "x,y"))
         if self._chance(0.3 if "impersonate-user" in headers else 0.002):
             headers["impersonate-extra-x"] = "y"
-        if self._chance(0.15):
+        if self._chance(0.8 if path.endswith(STREAMS) else 0.02):
             headers["upgrade"] = "websocket"
             names = ("v5.channel.k8s.io", "v4.channel.k8s.io", "x, y", "", "SPDY/3.1+portforward.k8s.io")
             headers["sec-websocket-protocol"] = self._one(names)
@@ -307,6 +350,9 @@ class Maker:
             value = self._object(asked, name)
         if value is None:
             return b""
+        if type(value) is dict and self._chance(0.15) and (raw := protobuf_of(value)):
+            headers["content-type"] = MEDIA_OF_PROTOBUF
+            return self._cut(raw)
         headers["content-type"] = JSON if self._chance(0.93) else self._one(MEDIA)
         return self._encoded(value, headers["content-type"])
 
@@ -314,8 +360,14 @@ class Maker:
         if "yaml" in media:
             return yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace")
         text = json.dumps(value, ensure_ascii=self._chance(0.5))
-        data = text.encode("utf-8", "surrogatepass")
-        return data if self._chance(0.98) else data[: self.dice.randrange(len(data) + 1)]
+        return self._cut(text.encode("utf-8", "surrogatepass"))
+
+    def _cut(self, data: bytes) -> bytes:
+        """Whole, but for once in a while: then it ends too soon, or a byte is another one."""
+        if not data or self._chance(0.97):
+            return data
+        at = self.dice.randrange(len(data))
+        return data[:at] if self._chance(0.5) else data[:at] + self.dice.randbytes(1) + data[at + 1 :]
 
     def _bytes(self) -> bytes:
         found: bytes = self._one((b"", b"{}", b"[]", b"null", b"k8s\0\x0a\x00", b"k8s\0" + self.dice.randbytes(40),
@@ -457,6 +509,8 @@ class Maker:
         for name, inner in schema.get("properties", {}).items():
             if self._chance(0.97) if name in required else self._chance(share):
                 found[name] = self._of(inner, document, depth + 1)
+                if name == "replicas" and type(found[name]) in (int, float) and 30 < found[name] < 1 << 31:
+                    found[name] = 2  # the cluster would make as many pods, and rightly
         if self._chance(0.02):
             found[self._one(TEXTS)] = self._junk()
         return found

@@ -66,6 +66,8 @@ def problem_of(answer: Answer) -> str:
     """What is wrong with an answer; "" if nothing is."""
     if answer.status == 504 and b"Too large resource version" in answer.body:
         return ""  # as Kubernetes has it: the state that was asked for has not been yet
+    if answer.status == 503 and b"does not answer: kubelet-" in answer.body and b"kubelet-0" not in answer.body:
+        return ""  # a pod on a node that somebody has made up
     if answer.status >= 500:
         return f"{answer.status} {answer.body[:500]!r}"
     if answer.status < 400:
