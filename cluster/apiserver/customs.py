@@ -68,12 +68,24 @@ class Customs:
         self._version = version
 
     def named(self, args: Arguments) -> Kind:
-        """The kind that a request on the bus names in its body. NotFound."""
-        key = args.text("kind")
+        """The kind that a request on the bus names in its body, in the version that it names or its object is in; in
+        the stored one if there is none such. NotFound."""
+        key, version = args.text("kind"), args.text("version")
         found = self.kind(key) if "." in key else None
+        if found is not None and version and version != found.version:
+            found = self.at(found.group, version, found.plural)
+        elif found is not None:
+            found = self._of_object(found, args.any("object"))
         if found is None:
             raise StatusError("NotFound", UNKNOWN)
         return found
+
+    def _of_object(self, kind: Kind, obj: Any) -> Kind:
+        api_version = obj.get("apiVersion") if isinstance(obj, dict) else None
+        if not isinstance(api_version, str) or api_version == kind.api_version:
+            return kind
+        group, _, version = api_version.rpartition("/")
+        return (self.at(group, version, kind.plural) if group == kind.group else None) or kind
 
 
 def in_stored_version(kind: Kind, work: Work) -> Work:

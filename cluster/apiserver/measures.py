@@ -17,6 +17,7 @@ from cluster.apiserver.arguments import Arguments
 from cluster.apiserver.watchcache import WatchCache
 from cluster.errors import StatusError
 from cluster.rpc import Request, Rpc
+from cluster.wire import pack
 
 Object = dict[str, Any]
 VERSION = "metrics.k8s.io/v1beta1"
@@ -40,7 +41,8 @@ class Measures:
         namespace, labels = args.text("namespace"), args.text("labels")
         if verb == "get":
             return await self.one(what.capitalize(), namespace, args.text("name"))
-        return await self.all(what.capitalize(), namespace, labels)
+        found = await self.all(what.capitalize(), namespace, labels)
+        return {**found, "items": [pack(item) for item in found["items"]]}  # as in every list on the bus
 
     async def all(self, kind: str, namespace: str = "", labels: str = "") -> Object:
         """NodeMetricsList or PodMetricsList. `kind`: "Node" or "Pod"; `labels`: a selector. BadRequest for none."""

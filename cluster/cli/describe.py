@@ -277,21 +277,22 @@ DESCRIBERS: dict[str, Callable[[Object], list[Section]]] = {
 
 async def describe(client: Client, kind: Kind, obj: Object, now: float) -> str:
     """The whole text, related objects and events included."""
-    sections = head(kind, obj) + DESCRIBERS.get(kind.kind, _plain)(obj)
+    typed = [("API Version", kind.api_version), ("Kind", kind.kind)] if kind.custom else []
+    sections = head(kind, obj) + typed + DESCRIBERS.get(kind.key, _plain)(obj)
     sections += await _related(client, kind, obj)
     sections.append(("Events", await _events(client, obj, now)))
     return "\n".join(_render(sections))
 
 
 async def _related(client: Client, kind: Kind, obj: Object) -> list[Section]:
-    if kind.kind == "Node":
+    if kind.key == "Node":
         listed = await client.list("Pod", fields=f"spec.nodeName={name_of(obj)}")
         going = [p for p in listed["items"] if p.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
         return [
             (f"Non-terminated Pods ({len(going)} in total)", _pods(going)),
             ("Allocated resources", _requests(going)),
         ]
-    if kind.kind == "Service":
+    if kind.key == "Service":
         try:
             endpoints = await client.get("Endpoints", name_of(obj), namespace_of(obj))
         except StatusError as error:
@@ -305,13 +306,13 @@ async def _related(client: Client, kind: Kind, obj: Object) -> list[Section]:
             for p in s.get("ports", [])
         ]
         return [("Endpoints", ",".join(ready) or NONE)]
-    if kind.kind == "Deployment":
+    if kind.key == "Deployment":
         listed = await client.list("ReplicaSet", namespace_of(obj))
         mine = [r for r in listed["items"] if _owned(r, obj)]
         new = find_new(obj, mine)
         old = [r for r in mine if r is not new]
         return [("OldReplicaSets", _sizes(old)), ("NewReplicaSet", _sizes([new] if new else []))]
-    if kind.kind in ("ReplicaSet", "DaemonSet"):
+    if kind.key in ("ReplicaSet", "DaemonSet"):
         listed = await client.list("Pod", namespace_of(obj))
         phases = [p.get("status", {}).get("phase", "Pending") for p in listed["items"] if _owned(p, obj)]
         text = " / ".join(f"{phases.count(p)} {p}" for p in ("Running", "Pending", "Succeeded", "Failed"))

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": ("objects", "Delete objects by file, name or label."),
     "scale": ("workloads", "Set the number of replicas."),
     "label": ("objects", "Set or remove labels."),
+    "top": ("top", "What nodes or pods use now."),
     "logs": ("pods", "Print a container's log."),
     "exec": ("pods", "Run a command in a container."),
     "rollout": ("workloads", "status, history, undo, pause, resume, restart."),

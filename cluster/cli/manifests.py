@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from cluster.api.kinds import for_object
+from cluster.cli.resources import BUILT_IN, may_be_custom
 from cluster.errors import UsageError
 
 Object = dict[str, Any]
@@ -79,7 +79,7 @@ class Document:
 
 def documents(paths: Sequence[str]) -> list[Document]:
     """All objects of the files, in order; `-` is standard input. UsageError before anything is returned if any
-    document is not an object of a known kind."""
+    document is not an object of a known kind, as far as that can be known without a cluster."""
     found = [document for path in paths for name, text in _texts(path) for document in _parse(text, name)]
     if not found:
         raise UsageError("no objects found", place=", ".join(paths))
@@ -163,7 +163,8 @@ def _checked(document: Document) -> Document:
     if not isinstance(obj, dict):
         raise UsageError(f"an object is a mapping, this is a {type(obj).__name__}", place=document.place)
     try:
-        for_object(obj)
+        if not may_be_custom(obj):  # else the cluster says it
+            BUILT_IN.of_object(obj)
     except UsageError as error:
         field = error.place or "kind"
         raise UsageError(str(error), place=document.place_of(field)) from None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cluster.api.kinds import KINDS
+from cluster.api.kinds import KINDS, Kind
 from cluster.errors import UsageError
 
 FORMATS = ("", "wide", "yaml", "json", "name")
@@ -43,9 +43,12 @@ def reference(obj: Object) -> str:
     """ "deployment.apps/web": how kubectl names an object in its answers."""
     kind = KINDS.get(obj.get("kind", ""))
     name = obj.get("metadata", {}).get("name", "")
-    if kind is None:
-        return f"{obj.get('kind', '?').lower()}/{name}"
-    return f"{kind.singular}.{kind.group}/{name}" if kind.group else f"{kind.singular}/{name}"
+    return f"{obj.get('kind', '?').lower()}/{name}" if kind is None else f"{called(kind)}/{name}"
+
+
+def called(kind: Kind) -> str:
+    """ "deployment.apps", "pod", "widget.example.com": a kind in kubectl's answers."""
+    return f"{kind.singular}.{kind.group}" if kind.group else kind.singular
 
 
 def widths_of(lines: Sequence[Sequence[str]], least: Sequence[int] = ()) -> list[int]:

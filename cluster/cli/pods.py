@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from cluster.api.kinds import lookup
 from cluster.api.meta import name_of
 from cluster.cli.objects import namespace_options
+from cluster.cli.resources import asked, resolve
 from cluster.cli.session import Session, command
 from cluster.cli.units import duration
 from cluster.client.client import Client
@@ -26,13 +26,14 @@ Object = dict[str, Any]
 async def find_pods(client: Client, word: str, namespace: str) -> list[Object]:
     """The pod of that name, or the pods of deployment/NAME, replicaset/NAME, daemonset/NAME or service/NAME, those
     that run first."""
-    kind_word, slash, name = word.partition("/")
-    if not slash or lookup(kind_word).kind == "Pod":
-        return [await client.get("Pod", name or word, namespace)]
-    kind = lookup(kind_word)
-    owner = await client.get(kind.kind, name, namespace)
+    if "/" not in word:
+        return [await client.get("Pod", word, namespace)]
+    target = (await resolve(client, (word,)))[0]
+    if target.kind.key == "Pod":
+        return [await client.get("Pod", target.name, namespace)]
+    owner = await client.get(asked(target.kind), target.name, namespace)
     selector = owner.get("spec", {}).get("selector") or {}
-    labels = selector if kind.kind == "Service" else selector.get("matchLabels", {})
+    labels = selector if target.kind.key == "Service" else selector.get("matchLabels", {})
     text = ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
     pods: list[Object] = (await client.list("Pod", namespace, labels=text))["items"] if text else []
     if not pods:

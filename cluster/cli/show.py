@@ -15,9 +15,10 @@ from typing import Any
 import click
 
 from cluster.api.kinds import Kind
-from cluster.api.meta import labels_of, namespace_of, revision_of
+from cluster.api.meta import labels_of, name_of, namespace_of, revision_of
 from cluster.cli import output as out
-from cluster.cli.objects import Target, complain, namespace_options, scope, targets
+from cluster.cli.objects import complain, namespace_options, scope
+from cluster.cli.resources import Target, asked, resolve, shown, split
 from cluster.cli.session import Session, command
 from cluster.client.client import Client
 from cluster.errors import StatusError, UsageError
@@ -62,7 +63,7 @@ async def get_command(
 ) -> int:
     """Print objects: get KIND [NAME...], get KIND/NAME, get KIND,KIND."""
     out.check_format(flags["output"])
-    wanted = targets(words)
+    named = split(words)
     everywhere = bool(flags["everywhere"])
     view = View(
         flags["output"],
@@ -74,12 +75,13 @@ async def get_command(
         not flags["no_headers"],
         tuple(c for text in flags["label_columns"] for c in text.split(",")),
     )
-    if flags["follow"] and (len({t.kind.kind for t in wanted}) > 1 or len(wanted) > 1):
-        raise UsageError("one kind at a time can be watched", place="-w")
-    if everywhere and any(t.name for t in wanted):
+    if everywhere and any(name for _, name in named):
         raise UsageError("a resource cannot be retrieved by name across all namespaces", place="-A")
     async with Session(cluster) as session:
         client = await session.client()
+        wanted = await resolve(client, words)
+        if flags["follow"] and len(wanted) > 1:
+            raise UsageError("one kind at a time can be watched", place="-w")
         missing = Missing(flags["ignore_not_found"])
         show = _get_whole if view.output in ("yaml", "json", "name") else _get_tables
         seen = await show(client, wanted, view, missing)
@@ -120,22 +122,26 @@ class Missing:
 async def _get_whole(client: Client, wanted: list[Target], view: View, missing: Missing) -> Seen:
     """Objects as data."""
     objects: list[Object] = []
+    names: list[str] = []
     version = ""
     for target in wanted:
         if target.name:
             try:
-                objects.append(await client.get(target.kind.kind, target.name, scope(target.kind, view.namespace)))
+                found = await client.get(asked(target.kind), target.name, scope(target.kind, view.namespace))
+                objects.append(shown(target.kind, found))
             except StatusError as error:
                 missing.add(error)
         else:
             listed = await client.list(
-                target.kind.kind, scope(target.kind, view.namespace), labels=view.labels, fields=view.fields
+                asked(target.kind), scope(target.kind, view.namespace), labels=view.labels, fields=view.fields
             )
             version = listed.get("metadata", {}).get("resourceVersion", "")
-            objects += [{"apiVersion": target.kind.api_version, "kind": target.kind.kind, **o} for o in listed["items"]]
+            head = {"apiVersion": target.kind.api_version, "kind": target.kind.kind}
+            objects += [shown(target.kind, {**head, **o}) for o in listed["items"]]
+        names += [out.called(target.kind)] * (len(objects) - len(names))
     if view.output == "name":
-        for obj in objects:
-            print(out.reference(obj), flush=True)
+        for name, obj in zip(names, objects, strict=True):
+            print(f"{name}/{name_of(obj)}", flush=True)
     elif objects or not wanted[0].name:
         single = len(wanted) == 1 and bool(wanted[0].name)
         _print_whole(objects[0] if single else out.as_list(objects), view)
@@ -150,15 +156,16 @@ def _print_whole(value: Object, view: View) -> None:
 async def _get_tables(client: Client, wanted: list[Target], view: View, missing: Missing) -> Seen:
     """Objects as tables, one a kind."""
     printed, seen = False, Seen("")
-    prefixed = len({t.kind.kind for t in wanted}) > 1
-    for kind in dict.fromkeys(t.kind for t in wanted):
+    kinds = {asked(t.kind): t.kind for t in wanted}
+    prefixed = len(kinds) > 1
+    for key, kind in kinds.items():
         names = [t.name for t in wanted if t.kind is kind]
         rows: list[list[str]] = []
         columns: list[str] = []
         options: dict[str, Any] = {"wide": view.output == "wide", "labels": view.labels, "fields": view.fields}
         for name in names:
             try:
-                table = await client.table(kind.kind, scope(kind, view.namespace), name=name, **options)
+                table = await client.table(key, scope(kind, view.namespace), name=name, **options)
             except StatusError as error:
                 missing.add(error)
                 continue
@@ -192,7 +199,7 @@ def _columns(columns: Sequence[str], kind: Kind, view: View) -> list[str]:
 def _row(row: Sequence[str], obj: Object, kind: Kind, view: View, prefixed: bool) -> list[str]:
     cells = list(row)
     if prefixed:
-        cells[0] = f"{out.reference({'kind': kind.kind, 'metadata': {'name': ''}})}{cells[0]}"
+        cells[0] = f"{out.called(kind)}/{cells[0]}"
     if view.show_namespace and kind.namespaced:
         cells.insert(0, obj.get("namespace", ""))
     labels = obj.get("labels") or {}
@@ -209,7 +216,7 @@ async def _follow(client: Client, target: Target, view: View, seen: Seen) -> Non
     while True:
         try:
             options = {"resource_version": seen.version, "labels": view.labels, "fields": fields}
-            async with client.watch(target.kind.kind, namespace, **options) as events:
+            async with client.watch(asked(target.kind), namespace, **options) as events:
                 async for event in events:
                     obj = event["object"]
                     seen.version = str(revision_of(obj)) or seen.version
@@ -223,16 +230,17 @@ async def _follow(client: Client, target: Target, view: View, seen: Seen) -> Non
 
 def _print_change(kind: Kind, obj: Object, view: View, seen: Seen) -> None:
     if view.output == "name":
-        print(out.reference(obj), flush=True)
+        print(f"{out.called(kind)}/{name_of(obj)}", flush=True)
         return
     if view.output in ("yaml", "json"):
+        obj = shown(kind, obj)
         if view.output == "yaml":
             print("---")
         _print_whole(obj, view)
         return
     from cluster.api.tables import table
 
-    columns, rows = table(kind.kind, [obj], time.time(), view.output == "wide")
+    columns, rows = table(kind, [obj], time.time(), view.output == "wide")
     brief = {"namespace": namespace_of(obj), "labels": labels_of(obj)}
     row = _row([str(c) for c in rows[0]], brief, kind, view, False)
     columns = _columns(columns, kind, view)
@@ -254,11 +262,11 @@ async def describe_command(words: tuple[str, ...], namespace: str, everywhere: b
     """Print objects with their events: describe KIND [NAME...]."""
     from cluster.cli.describe import describe
 
-    wanted = targets(words)
+    split(words)
     missing = Missing(False)
     async with Session(cluster) as session:
         client = await session.client()
-        first = True
+        first, wanted = True, await resolve(client, words)
         for target in wanted:
             where = scope(target.kind, "" if everywhere else namespace)
             try:
@@ -278,6 +286,6 @@ async def describe_command(words: tuple[str, ...], namespace: str, everywhere: b
 
 async def _described(client: Client, target: Target, where: str, labels: str) -> list[Object]:
     if target.name:
-        return [await client.get(target.kind.kind, target.name, where)]
-    listed = await client.list(target.kind.kind, where, labels=labels)
-    return list(listed["items"])
+        return [shown(target.kind, await client.get(asked(target.kind), target.name, where))]
+    listed = await client.list(asked(target.kind), where, labels=labels)
+    return [shown(target.kind, obj) for obj in listed["items"]]

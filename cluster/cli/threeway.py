@@ -27,13 +27,16 @@ MERGE_KEYS = {
 
 
 def merge_key(kind: str, field: str, items: Sequence[Any]) -> str:
+    if not kind:
+        return ""
     if field == "ports":
         return "port" if kind == "Service" else "containerPort"
     return MERGE_KEYS.get(field, "")
 
 
 def three_way(kind: str, last: Object, wanted: Object, live: Object) -> Object:
-    """A strategic merge patch; {} when there is nothing to do."""
+    """A strategic merge patch; {} when there is nothing to do. `kind` "": a JSON merge patch, lists are replaced whole
+    (kinds that are defined at run time have no merge keys that a client knows)."""
     return _maps(kind, last, wanted, live)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from cluster.api.kinds import Kind
+from cluster.api.kinds import KINDS, Kind
 from cluster.api.meta import condition, generation_of, name_of, timestamp, uid_of
 from cluster.cli import output as out
-from cluster.cli.objects import Target, complain, namespace_options, scope, targets
+from cluster.cli.objects import complain, namespace_options, scope
+from cluster.cli.resources import Target, resolve, split
 from cluster.cli.session import Session, command
 from cluster.cli.units import duration
 from cluster.client.client import Client
@@ -22,7 +23,7 @@ from cluster.controllers import rollout as rules
 from cluster.errors import StatusError, UsageError
 
 Object = dict[str, Any]
-SCALABLE = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
+SCALABLE = tuple(kind.kind for kind in KINDS.values() if kind.scale)
 ROLLED = ("Deployment", "DaemonSet")
 
 
@@ -34,11 +35,11 @@ ROLLED = ("Deployment", "DaemonSet")
 @command
 async def scale_command(words: tuple[str, ...], replicas: int, current: int, namespace: str, cluster: str) -> int:
     """Set the number of replicas: scale deployment NAME --replicas=N."""
-    wanted = _named(words, SCALABLE)
+    split(words)
     status = 0
     async with Session(cluster) as session:
         client = await session.client()
-        for target in wanted:
+        for target in await _named(client, words, SCALABLE):
             try:
                 await _scale(client, target, namespace, replicas, current)
                 print(f"{_reference(target)} scaled", flush=True)
@@ -49,7 +50,7 @@ async def scale_command(words: tuple[str, ...], replicas: int, current: int, nam
 
 
 async def _scale(client: Client, target: Target, namespace: str, replicas: int, current: int) -> None:
-    kind, version = target.kind.kind, ""
+    kind, version = target.kind.key, ""
     if current >= 0:
         now = await client.get_scale(kind, target.name, namespace)
         version = now["metadata"]["resourceVersion"]
@@ -59,10 +60,11 @@ async def _scale(client: Client, target: Target, namespace: str, replicas: int, 
     await client.scale(kind, target.name, namespace, replicas, resource_version=version)
 
 
-def _named(words: tuple[str, ...], kinds: tuple[str, ...]) -> list[Target]:
-    found = targets(words)
+async def _named(client: Client, words: tuple[str, ...], kinds: tuple[str, ...]) -> list[Target]:
+    """Of these kinds; `SCALABLE`: also of those defined at run time that can be scaled. UsageError."""
+    found = await resolve(client, words)
     for target in found:
-        if target.kind.kind not in kinds:
+        if not (target.kind.scale if kinds is SCALABLE else target.kind.key in kinds):
             right = " or ".join(kinds).lower()
             raise UsageError(f"not possible for {target.kind.plural}", place=" ".join(words), remedy=f"{right}/NAME")
         if not target.name:
@@ -71,7 +73,7 @@ def _named(words: tuple[str, ...], kinds: tuple[str, ...]) -> list[Target]:
 
 
 def _reference(target: Target) -> str:
-    return out.reference({"kind": target.kind.kind, "metadata": {"name": target.name}})
+    return f"{out.called(target.kind)}/{target.name}"
 
 
 # ── rollout ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,11 +92,11 @@ async def rollout_command(action: str, words: tuple[str, ...], namespace: str, c
     """status, history, undo, pause, resume or restart of deployment/NAME (daemonset/NAME: status, restart)."""
     if action not in ("status", *_ACTIONS):
         raise UsageError(f"unknown action {action!r}", place="rollout", remedy=f"one of status, {', '.join(_ACTIONS)}")
-    wanted, timeout = _named(words, ROLLED if action in ("status", "restart") else ("Deployment",)), flags["timeout"]
-    limit = duration(timeout)
+    split(words)
+    limit, rolled = duration(flags["timeout"]), ROLLED if action in ("status", "restart") else ("Deployment",)
     async with Session(cluster) as session:
         client = await session.client()
-        status = 0
+        status, wanted = 0, await _named(client, words, rolled)
         for target in wanted:
             obj = await client.get(target.kind.kind, target.name, scope(target.kind, namespace))
             if action == "status":

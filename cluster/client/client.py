@@ -5,7 +5,8 @@ Must not keep objects (informers do) nor know what an apiserver does with a verb
 Bus kinds are `<kind in small letters>.<verb>`: pod.get, pod.list, pod.watch, pod.table, pod.create, pod.update,
 pod.update-status, pod.patch, pod.patch-status, pod.delete, pod.delete-collection, pod.bind, deployment.get-scale, ...
 An update of a Lease is `lease.renew`. Bodies are maps with the keys that `_body` makes. Kinds that are defined while
-the cluster runs ("Widget.example.com") have one set for all of them: custom.get, ... with the kind in the body.
+the cluster runs ("Widget.example.com") have one set for all of them: custom.get, ... with the kind, and
+the version if it is not the stored one, in the body.
 `object.*` is for all kinds at once.
 
 Retries: what certainly did not happen and may be tried again (`definite` and `retry`: ServiceUnavailable,
@@ -97,7 +98,7 @@ class Servers:
 
 class Client:
     """All verbs raise StatusError. Objects that come back are the caller's own. `kind` is the kind's key ("Pod",
-    "Widget.example.com").
+    "Widget.example.com"; "Widget.example.com/v1": its columns and checks are that version's, objects come as stored).
 
     `timeout`: seconds for one try; a write gets no more in all, a read that much of each apiserver."""
 
@@ -329,7 +330,8 @@ class Watch:
 def _addressed(kind: str, verb: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """What is asked on the bus, and with which body."""
     if "." in kind:
-        return f"custom.{verb}", {**body, "kind": kind}
+        key, _, version = kind.partition("/")
+        return f"custom.{verb}", {**body, "kind": key, **({"version": version} if version else {})}
     return f"{kind.lower()}.{verb}", body
 
 

@@ -129,6 +129,30 @@ def test_a_definition_makes_a_kind() -> None:
     simulate(story)
 
 
+def test_requests_in_another_version_than_the_stored_one() -> None:
+    async def story(cluster: Cluster) -> None:
+        client = await cluster.client()
+        made = definition(additionalPrinterColumns=[{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}])
+        first = made["spec"]["versions"][0]
+        second = {**first, "name": "v2", "storage": False, "additionalPrinterColumns": None}
+        made["spec"]["versions"] += [second, {**second, "name": "v3", "served": False}]
+        await client.create(made)
+        await established(client)
+        stored = await client.create(widget("a", "v2"))
+        assert stored["apiVersion"] == "example.com/v1"
+        changed = await client.update({**stored, "apiVersion": "example.com/v2", "spec": {"size": 4}})
+        assert (changed["apiVersion"], changed["spec"]["size"]) == ("example.com/v1", 4)
+        patch = {"apiVersion": "example.com/v2", "spec": {"size": 5}}
+        assert (await client.patch(f"{KIND}/v2", "a", patch, namespace="default"))["spec"]["size"] == 5
+        assert (await client.table(KIND))["columns"] == ["NAME", "SIZE"]
+        assert (await client.table(f"{KIND}/v2"))["columns"] == ["NAME", "AGE"]
+        await refused(client.list(f"{KIND}/v3"), "NotFound")
+        wrong = await refused(client.create(widget("b", "v3")), "BadRequest")
+        assert wrong.message == "the object is example.com/v3, Kind=Widget; this is for example.com/v1, Kind=Widget"
+
+    simulate(story)
+
+
 def test_a_watch_of_a_kind_ends_with_its_definition_and_objects_go_first() -> None:
     async def story(cluster: Cluster) -> None:
         client = await cluster.client()

@@ -9,8 +9,8 @@ import pytest
 from cluster.cli.generators import generate
 from cluster.cli.main import main
 from cluster.cli.manifests import load, parse_text
-from cluster.cli.objects import targets
 from cluster.cli.output import reference, render_table, to_yaml
+from cluster.cli.resources import targets
 from cluster.cli.units import duration, probability
 from cluster.errors import UsageError
 
@@ -105,7 +105,7 @@ def test_tables_and_references() -> None:
     [
         (["gett"], 2, "did you mean 'get'"),
         (["get"], 2, "a kind is missing"),
-        (["get", "podz"], 2, "podz"),
+        (["get", "podz"], 1, "there is no cluster 'dev' here"),
         (["get", "pods", "-o", "xml"], 2, "wide, yaml, json or name"),
         (["scale", "deploy", "x"], 2, "--replicas"),
         (["get", "pods", "--name", "no-such"], 1, "there is no cluster 'no-such' here"),
