@@ -99,7 +99,9 @@ class Folders:
 
 
 def inside(folder: Path, path: str) -> Path:
-    """`path` (absolute or not) below `folder`. RuntimeFailure for one that leads out of it."""
+    """`path` (absolute or not) below `folder`. RuntimeFailure for one that leads out of it, or is none."""
+    if "\0" in path:
+        raise RuntimeFailure("CreateContainerConfigError", f"path {path!r} has a zero byte in it, which no file has")
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", "//")]
     if ".." in parts:
         raise RuntimeFailure("CreateContainerConfigError", f"path {path!r} leads out of the container's folder")

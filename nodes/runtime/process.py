@@ -139,8 +139,8 @@ class ProcessRuntime:
         env, home = self._inside(key)
         try:
             return await ProcessSession.open(argv, env, home, stdin=stdin, tty=tty)
-        except OSError as error:
-            text = f'exec: "{argv[0]}": {error.strerror}'
+        except (OSError, ValueError) as error:
+            text = f'exec: "{argv[0]}": {_why(error)}'
             raise RuntimeFailure("CannotStart", text) from None
 
     async def attach(self, key: ContainerKey) -> Attachment:
@@ -177,8 +177,8 @@ class ProcessRuntime:
                 cwd=home,
                 start_new_session=True,
             )
-        except OSError as error:
-            return Executed(b"", f"exec: {argv[0]!r}: {error.strerror}\n".encode(), 127)
+        except (OSError, ValueError) as error:
+            return Executed(b"", f"exec: {argv[0]!r}: {_why(error)}\n".encode(), 127)
         assert process.stdout is not None  # both were asked for
         assert process.stderr is not None
         try:
@@ -330,6 +330,11 @@ def _ended(container: Container, end: Mapping[str, Any]) -> Container:
         number,
         "Completed" if code == 0 else "Error",
     )
+
+
+def _why(error: OSError | ValueError) -> str:
+    """A ValueError: a zero byte in a word or in the environment, which no program can be given."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _limits(limits: Mapping[str, int]) -> dict[str, list[int]]:

@@ -9,7 +9,8 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,7 @@ from cluster.topology import API_PORT
 from tests.cluster.apiserver.rest.test_hostile_bodies import bomb
 from tests.kubectl.kubectl import running
 from tests.proc.test_door import MAPS, Door, post, request
+from tests.proc.trees import pids
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
@@ -151,8 +153,7 @@ def pod(door: Here) -> str:
     """A pod that runs."""
     path = "/api/v1/namespaces/default/pods"
     door.send(request("POST", path, json.dumps(POD).encode()), door.admin)
-    while json.loads(door.send(request("GET", f"{path}/box"), door.admin)[1])["status"]["phase"] != "Running":
-        pass
+    until(lambda: json.loads(door.send(request("GET", f"{path}/box"), door.admin)[1])["status"]["phase"] == "Running")
     return "box"
 
 
@@ -217,3 +218,89 @@ def test_garbage_after_the_upgrade(door: Here, pod: str, name: str) -> None:
         except (ConnectionError, ssl.SSLError):
             pass  # it has hung up already
     door.answers()
+
+
+@pytest.mark.parametrize("command", ["%00", "a%00b", "/", "/no/such/program", "x" * 7000])
+@pytest.mark.parametrize("more", ["", "&tty=true"])
+def test_a_command_that_cannot_be_run(door: Here, pod: str, command: str, more: str) -> None:
+    with door.connect(door.admin) as sock:
+        sock.sendall(upgrade(f"{EXEC.replace('cat', command)}{more}", "Sec-WebSocket-Protocol: v5.channel.k8s.io"))
+        said = b""
+        try:
+            while part := sock.recv(1 << 16):
+                said += part
+                if b"Failure" in said:
+                    sock.sendall(masked(8, b"\x03\xe8"))
+        except (ConnectionError, ssl.SSLError):
+            pass
+    assert said.startswith(b"HTTP/1.1 101 ")
+    assert b'"status":"Failure"' in said
+    door.answers()
+
+
+# ── pods ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ZERO = "a\0b"
+PODS: dict[str, dict[str, Any]] = {
+    "argument": {"command": ["sleep", ZERO]},
+    "command": {"command": [ZERO]},
+    "image": {"image": ZERO},
+    "variable": {"env": [{"name": "A", "value": ZERO}]},
+    "folder": {"workingDir": f"/{ZERO}"},
+    "folder-above": {"workingDir": "/../../.."},
+    "mount": {"volumeMounts": [{"name": "v", "mountPath": f"/{ZERO}"}]},
+    "mount-above": {"volumeMounts": [{"name": "v", "mountPath": "/../../../../outside"}]},
+    "part": {"volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": ZERO}]},
+    "long": {"command": ["sleep", "x" * 200_000]},
+    "long-path": {"workingDir": "/x" * 5000},
+    "much-memory": {"resources": {"requests": {"memory": "1Mi"}, "limits": {"memory": "1E30"}}},
+    "late": {"livenessProbe": {"exec": {"command": ["true"]}, "initialDelaySeconds": 2_147_483_647}},
+    "probed": {"livenessProbe": {"exec": {"command": [ZERO]}}},
+    "probed-by-http": {"livenessProbe": {"httpGet": {"path": "/\r\nX: y", "port": 80}}},
+    "hooked": {"lifecycle": {"postStart": {"exec": {"command": [ZERO]}}}},
+}
+
+
+def test_a_pod_that_no_system_can_run_harms_no_other(door: Here) -> None:
+    """What cannot be started says why, or was refused; the kubelet goes on, and so does what is sound."""
+    path = "/api/v1/namespaces/default/pods"
+    kept = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
+    kubelet, made = pids(door.folder)["kubelet-0"], list[str]()
+    for name, spec in [*PODS.items(), ("sound", {})]:
+        body = {
+            "metadata": {"name": name},
+            "spec": {"containers": [kept | spec], "volumes": [{"name": "v", "emptyDir": {}}]},
+        }
+        code, answer = door.send(request("POST", path, json.dumps(body).encode()), door.admin)
+        assert code in (201, 400, 422), answer
+        if code == 201:
+            made.append(name)
+
+    def state(name: str) -> Any:
+        found = json.loads(door.send(request("GET", f"{path}/{name}"), door.admin)[1])
+        return (found["status"].get("containerStatuses") or [{}])[0].get("state") or {}
+
+    def told(name: str) -> bool:
+        """It runs, has run, or says why it does not."""
+        now = state(name)
+        return "running" in now or "terminated" in now or bool(now.get("waiting", {}).get("message"))
+
+    def gone() -> bool:
+        pods = json.loads(door.send(request("GET", path), door.admin)[1])["items"]
+        return not {obj["metadata"]["name"] for obj in pods} & set(made)
+
+    until(lambda: "running" in state("sound"))
+    until(lambda: all(told(name) for name in made))
+    assert "zero byte" in state("folder")["waiting"]["message"]
+    assert "leads out" in state("mount-above")["waiting"]["message"]
+    assert pids(door.folder)["kubelet-0"] == kubelet, "it has not even been restarted"
+    for name in made:
+        door.send(request("DELETE", f"{path}/{name}?gracePeriodSeconds=0"), door.admin)
+    until(gone)
+    door.answers()
+
+
+def until(holds: Callable[[], Any]) -> None:
+    """pytest's own patience ends it."""
+    while not holds():
+        time.sleep(0.05)

@@ -45,6 +45,18 @@ def test_nothing_leads_out(tmp_path: Path, path: str) -> None:
         Folders(str(tmp_path)).prepare(spec(Volume("v"), mounts=(Mount("v", path),)), {})
 
 
+@pytest.mark.parametrize("path", ["a\0b", "/x/\0"])
+def test_no_path_has_a_zero_byte(tmp_path: Path, path: str) -> None:
+    for wanted in (
+        spec(Volume("v"), mounts=(Mount("v", path),)),
+        spec(Volume("v"), mounts=(Mount("v", "/x", path),)),
+        spec(work=path),
+        spec(Volume("v", {path: b""}), mounts=(Mount("v", "/x"),)),
+    ):
+        with pytest.raises(RuntimeFailure, match="zero byte"):
+            Folders(str(tmp_path)).prepare(wanted, {})
+
+
 @given(st.lists(st.text(alphabet="abc", max_size=5), max_size=20), st.booleans(), st.integers(0, 25))
 def test_tail_is_what_splitting_says(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: bool, n: int
