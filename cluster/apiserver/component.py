@@ -316,7 +316,8 @@ class Apiserver:
 
             return await serve(request, timeout, self._open.is_set, noted)
 
-        return await audited(self.audit, kind, request, self.host.clock.now(), noting)
+        told = (self.customs.about(request.body) if kind is ANY else None) or kind
+        return await audited(self.audit, told, request, self.host.clock.now(), noting)
 
     async def connect(self, kind: Kind, subresource: str, pod: dict[str, Any], call: Call) -> None:
         """Whether admission lets somebody talk to a pod."""

@@ -80,6 +80,13 @@ class Customs:
             raise StatusError("NotFound", UNKNOWN)
         return found
 
+    def about(self, request: Mapping[str, Any]) -> Kind | None:
+        """The kind that a request's body names, if it does and that is served: for who tells of requests."""
+        try:
+            return self.named(Arguments(request))
+        except StatusError:
+            return None
+
     def _of_object(self, kind: Kind, obj: Any) -> Kind:
         api_version = obj.get("apiVersion") if isinstance(obj, dict) else None
         if not isinstance(api_version, str) or api_version == kind.api_version:

@@ -143,6 +143,35 @@ def test_a_watch_shows_changes_until_interrupted(shell: Shell) -> None:
     assert (watch.returncode, error.strip()) == (130, "")
 
 
+DEFINED = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: kites.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: kites, kind: Kite, shortNames: [ki]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    additionalPrinterColumns: [{name: Length, type: integer, jsonPath: .spec.length}]
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+---
+{apiVersion: example.com/v1, kind: Kite, metadata: {name: red}, spec: {length: 7}}
+"""
+
+
+def test_a_kind_of_ones_own_and_real_figures(shell: Shell) -> None:
+    file = shell.file("kites.yaml", DEFINED)
+    assert shell.run("apply", "-f", file).endswith("kite.example.com/red created\n")
+    assert shell.run("get", "ki").splitlines()[1].split() == ["red", "7"]
+    assert 'kite.example.com "red" deleted\n' in shell.run("delete", "-f", file)
+    assert "resource type 'ki'" in shell.run("get", "ki", status=2)
+    name, cpu, _, memory, _ = shell.run("top", "node", "worker-0", "--no-headers").split()
+    assert (name, cpu[-1:], int(memory.removesuffix("Mi")) > 0) == ("worker-0", "m", True)
+
+
 def test_each_object_of_a_file_has_its_own_fate(shell: Shell) -> None:
     good = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
     bad = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndat: {a: b}\n"

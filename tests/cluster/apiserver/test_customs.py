@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -151,6 +152,24 @@ def test_requests_in_another_version_than_the_stored_one() -> None:
         assert wrong.message == "the object is example.com/v3, Kind=Widget; this is for example.com/v1, Kind=Widget"
 
     simulate(story)
+
+
+def test_the_audit_log_names_the_kind() -> None:
+    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
+
+    async def story(cluster: Cluster) -> None:
+        client = await cluster.client()
+        await client.create(definition())
+        await established(client)
+        await client.create(widget("a"))
+        await client.update({**widget("a"), "status": {"made": 1}}, subresource="status")
+        await asyncio.sleep(1.0)  # half a second is kept back
+
+    world = simulate(story, audit=policy)
+    log = bytes(world.platter("apiserver-0").files["audit.log"].data).splitlines()
+    told = {(line["verb"], line["requestURI"]) for line in map(json.loads, log) if line["userAgent"] == "bus"}
+    home = "/apis/example.com/v1/namespaces/default/widgets"
+    assert {("create", home), ("update", f"{home}/a/status")} <= told
 
 
 def test_a_watch_of_a_kind_ends_with_its_definition_and_objects_go_first() -> None:
