@@ -15,7 +15,9 @@ from cluster.apiserver.rest.passage import Passage
 from cluster.apiserver.rest.paths import Named
 from cluster.errors import StatusError
 
-MOST_WARNINGS = 20
+MOST_WARNINGS, MOST_LETTERS = 20, 256
+"""Of one answer; of one warning (Kubernetes: 4,096 letters in all, then 256 each)."""
+_CONTROL = {code: "?" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ def failed(error: StatusError) -> Answer:
 
 
 def warnings(texts: Sequence[str]) -> Mapping[str, str]:
-    """As RFC 7234 has them; several in one header."""
-    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts[:MOST_WARNINGS]]
+    """As RFC 7234 has them; several in one header. They have the client's own words in them: no line may break."""
+    short = [text[:MOST_LETTERS].translate(_CONTROL) for text in texts[:MOST_WARNINGS]]
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in short]
     return {"Warning": ", ".join(f'299 - "{text}"' for text in quoted)} if quoted else {}

@@ -153,6 +153,20 @@ def test_a_short_status_and_no_harm(name: str) -> None:
     browse(story)
 
 
+def test_a_warning_breaks_no_line_and_fits_into_a_header() -> None:
+    async def story(browser: Browser) -> None:
+        for name in ("a\r\nX-Evil: yes", "\0\x7f\u0085", "x" * 100_000):
+            query = {"fieldValidation": "Warn", "dryRun": "All"}
+            answer = await browser.sent("POST", MAPS, a_map(**{name: 1}), query, {"content-type": JSON})
+            assert answer.status == 201
+            (warning,) = answer.headers.values()
+            assert warning.startswith('299 - "unknown field')
+            assert len(warning) < 300
+            assert all(ord(letter) >= 32 for letter in warning)
+
+    browse(story)
+
+
 def test_an_apply_against_thirty_thousand_fields_of_another() -> None:
     async def story(browser: Browser) -> None:
         many = {f"k{i}": "mine" for i in range(30_000)}

@@ -64,6 +64,10 @@ class Stranger:
 
 def problem_of(answer: Answer) -> str:
     """What is wrong with an answer; "" if nothing is."""
+    answer.body += b"".join(answer.parts or ())
+    for name, value in answer.headers.items():
+        if len(value) > 10_000 or any(ord(letter) < 32 for letter in name + value):
+            return f"a header that is none: {name}: {value[:300]!r}"
     if answer.status == 504 and b"Too large resource version" in answer.body:
         return ""  # as Kubernetes has it: the state that was asked for has not been yet
     if answer.status == 503 and b"does not answer: kubelet-" in answer.body and b"kubelet-0" not in answer.body:
