@@ -55,15 +55,14 @@ async def fill(client: Client, cluster: Cluster) -> None:
         able = {"cpu": "2", "memory": "1000Mi"}
         status = {"allocatable": able, "capacity": able}
         labels = {"disk": "ssd" if name == "worker-1" else "none"}
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "status": status}
-        await client.create(node)
+        await client.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}})
         await client.update({**await client.get("Node", name), "status": status}, subresource="status")
-    for node, found in PODS.items():
+    for home, found in PODS.items():
         for namespace, name, _ in found:
-            await client.create(pod(name, namespace, nodeName=node))
+            await client.create(pod(name, namespace, nodeName=home))
     await client.create(pod("idle-c", nodeName="worker-2"))
-    for node in NODES:
-        cluster.world.add(f"kubelet-{node[-1]}", node, kubelet(node))
+    for home in NODES:
+        cluster.world.add(f"kubelet-{home[-1]}", home, kubelet(home))
 
 
 @pytest.fixture
