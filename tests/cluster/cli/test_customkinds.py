@@ -152,6 +152,22 @@ def test_a_file_with_a_definition_and_an_object_of_it(tell: Tell, file: Callable
     tell(story)
 
 
+def test_lists_are_replaced_whole_whatever_they_are_called(tell: Tell, file: Callable[..., str]) -> None:
+    """A client knows no merge keys of kinds defined at run time."""
+
+    async def story(seat: Seat, client: Client, cluster: Cluster) -> None:
+        await client.create(definition())
+        await established(client)
+        for containers in ([{"name": "x", "image": "a"}, {"name": "y"}], [{"name": "x", "image": "b"}], []):
+            await seat.good("apply", "-f", file(widget("a", free={"containers": containers})))
+            found = await client.get("Widget.example.com", "a", "default")
+            assert found["spec"]["free"] == {"containers": containers}
+        await seat.good("apply", "-f", file(widget("a")))
+        assert "free" not in (await client.get("Widget.example.com", "a", "default"))["spec"]
+
+    tell(story)
+
+
 def test_an_object_that_stands_before_its_definition(tell: Tell, file: Callable[..., str]) -> None:
     async def story(seat: Seat, client: Client, cluster: Cluster) -> None:
         made = (await seat.good("create", "-f", file(widget("a"), definition()))).splitlines()
