@@ -13,15 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 
-from cluster.addresses import machine_ip
+from cluster.addresses import BALANCER, machine_ip
+from cluster.apiserver.rest.exchange import Http
 from cluster.apiserver.rest.protobuf import MEDIA
 from cluster.pki.authority import Subject, issue
 from cluster.pki.keyring import Keyring, signing_key
 from cluster.topology import API_PORT
+from tests.cluster.apiserver.rest.requestmaker import Maker
+from tests.cluster.apiserver.rest.soundobjects import SOUND
 from tests.cluster.apiserver.rest.test_hostile_bodies import bomb
 from tests.kubectl.kubectl import running
 from tests.proc.test_door import MAPS, Door, post, request
@@ -91,13 +95,17 @@ def test_what_is_hardly_HTTP_is_told_so(door: Here, case: str) -> None:
     door.answers()
 
 
-def test_five_hundred_connections_that_say_nothing(door: Here) -> None:
+@pytest.mark.parametrize("address", [ADDRESS, machine_ip(SUBNET, BALANCER)])
+def test_five_hundred_connections_that_say_nothing(door: Here, address: str) -> None:
     with ExitStack() as stack:
         for i in range(500):
-            sock = stack.enter_context(socket.create_connection((ADDRESS, API_PORT), timeout=10))
+            sock = stack.enter_context(socket.create_connection((address, API_PORT), timeout=10))
             if i % 2:
                 sock.sendall(b"\x16\x03\x01")  # a TLS handshake begins, and goes no further
         door.answers()
+        with door.connect(door.admin, address) as sock:
+            sock.sendall(request("GET", "/livez"))
+            assert sock.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
 def test_tokens_and_users_of_elsewhere(door: Here) -> None:
@@ -304,3 +312,37 @@ def until(holds: Callable[[], Any]) -> None:
     """pytest's own patience ends it."""
     while not holds():
         time.sleep(0.05)
+
+
+# ── anything ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def raw(http: Http) -> bytes:
+    """As a client would send it; what HTTP itself has no words for goes as it is."""
+    headers = {**http.headers, "host": "x", "content-length": str(len(http.body)), "connection": "close"}
+    if "upgrade" in headers:
+        headers |= {"connection": "upgrade", "sec-websocket-key": KEY.partition(": ")[2], "sec-websocket-version": "13"}
+    lines = [f"{http.method} {http.uri} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogatepass") + http.body
+
+
+def test_requests_made_from_the_openapi_over_the_wire(door: Here, pod: str) -> None:
+    """The ten thousand are asked in the sim; these go through TLS, aiohttp and real processes besides."""
+    index = json.loads(door.send(request("GET", "/openapi/v3"), door.admin)[1])
+    documents = [json.loads(door.send(request("GET", f"/openapi/v3/{path}"), door.admin)[1]) for path in index["paths"]]
+    maker, before = Maker(Random("over the wire"), documents, SOUND), pids(door.folder)
+    wrong = []
+    for at in range(600):
+        http = maker.request(at * 7)
+        if http.method == "DELETE" or "watch" in http.query or "follow" in http.query:
+            continue
+        code, body = door.send(raw(http), door.admin)
+        if code >= 500 and b"Too large resource version" not in body and b"does not answer: kubelet-" not in body:
+            wrong.append(
+                f"request {at}: {http.method} {http.uri} {http.headers} {http.body[:500]!r}\n    {code} {body[:300]!r}"
+            )
+        elif code >= 400 and http.method != "HEAD" and json.loads(body)["kind"] != "Status":
+            wrong.append(f"{at}: {http.method} {http.uri}\n    {code} {body[:300]!r}")
+    assert not wrong, "\n".join(wrong)
+    assert pids(door.folder) == before, "every process is the one that it was"
+    door.answers()

@@ -437,6 +437,8 @@ class Maker:
             obj = self._of(asked.schema, asked.document, 0)
         if type(obj) is not dict:
             return obj
+        if self._chance(0.1):
+            obj[self._one(("x", "\r\nx: y", "\0", "x" * 5000))] = 1
         gvk = asked.kind
         obj["kind"] = gvk["kind"] if self._chance(0.98) else self._one(TEXTS)
         obj["apiVersion"] = f"{gvk['group']}/{gvk['version']}".lstrip("/") if self._chance(0.98) else self._one(TEXTS)
@@ -512,7 +514,7 @@ class Maker:
                 if name == "replicas" and type(found[name]) in (int, float) and 30 < found[name] < 1 << 31:
                     found[name] = 2  # the cluster would make as many pods, and rightly
         if self._chance(0.02):
-            found[self._one(TEXTS)] = self._junk()
+            found[self._one(("x", "\r\nx: y", "\0", self._one(TEXTS)))] = self._junk()
         return found
 
     def _junk(self) -> Any:
