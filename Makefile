@@ -11,8 +11,8 @@ tour: $(VENV)/.installed bytecode
 	$(BIN)/python launch.py tour
 
 test: $(VENV)/.installed check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not proc" tests
-	$(BIN)/python -m pytest -m proc tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 --durations 20 -m "not proc" tests
+	$(BIN)/python -m pytest --durations 20 -m proc tests
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
