@@ -36,6 +36,7 @@ bytecode: $(VENV)/.installed
 # The busiest modules as machine code, in build/compiled: an option (docs/guide.md), for which a C compiler is needed.
 compiled: $(VENV)/.installed
 	$(BIN)/python -m cluster.cli.compiled
+	CAPSTAN_REQUIRE_COMPILER=1 $(BIN)/python -m pytest -q -m proc tests/proc/test_compiled.py
 
 # raftos names exact versions of 2016 that would overwrite msgpack, so it comes without them; its setup script needs
 # a setuptools that still has pkg_resources (docs/decisions.md).
