@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 
 from cluster.apiserver import refusals
 from cluster.apiserver.hub import Hub
+from cluster.apiserver.sharing import Shared
 from cluster.apiserver.storage import Storage, decode
 from cluster.apiserver.watchcache import Arrived, WatchCache
 from cluster.errors import StatusError
@@ -43,10 +44,8 @@ class Feed:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
         self._reading: asyncio.Timeout | None = None
-        self._asking: asyncio.Task[int] | None = None
-        self._next: asyncio.Task[int] | None = None
-        self._looking: asyncio.Future[bool] | None = None
-        self._then: asyncio.Future[bool] | None = None
+        self._revisions = Shared(storage.revision)
+        self._looks = Shared(self._look)
         self._late: list[WatchBatch] = []
         """What has arrived while the cache stands still (a fault): taken in once it goes on."""
         host.links.on_change(self._go_on)
@@ -87,16 +86,7 @@ class Feed:
         await self._filled.wait()
         if self._host.faults.stale():
             return  # it takes the past for the present
-        # A read that was on its way before we asked may be too old for us; the next one is not.
-        if self._asking is not None and not self._asking.done():
-            if self._next is None or self._next.done():
-                self._next = asyncio.create_task(self._after(self._asking, timeout))
-                self._next.add_done_callback(_look_at)
-            question = self._next
-        else:
-            question = self._asking = asyncio.create_task(self._storage.revision(timeout))
-            question.add_done_callback(_look_at)
-        await self.at_least(await asyncio.shield(question))
+        await self.at_least(await self._revisions.answer(timeout))
 
     async def newest(self, timeout: float) -> bool:
         """Whether the cache is as new as the store is at this moment; False if it takes longer than PROMPT to get
@@ -104,20 +94,7 @@ class Feed:
         await self._filled.wait()
         if self._host.faults.stale():
             return False
-        if self._looking is not None and not self._looking.done():
-            if self._then is None or self._then.done():
-                self._then = asyncio.ensure_future(self._look_after(self._looking, timeout))
-                self._then.add_done_callback(_look_at)
-            question = self._then
-        else:
-            question = self._looking = asyncio.ensure_future(self._look(timeout))
-            question.add_done_callback(_look_at)
-        return await asyncio.shield(question)
-
-    async def _look_after(self, previous: asyncio.Future[bool], timeout: float) -> bool:
-        await asyncio.wait((previous,))
-        self._looking, self._then = self._then, None
-        return await self._look(timeout)
+        return await self._looks.answer(timeout)
 
     async def _look(self, timeout: float) -> bool:
         revision = await self._storage.revision(timeout)
@@ -129,11 +106,6 @@ class Feed:
         except TimeoutError:
             return False
         return True
-
-    async def _after(self, previous: asyncio.Task[int], timeout: float) -> int:
-        await asyncio.wait((previous,))
-        self._asking, self._next = self._next, None
-        return await self._storage.revision(timeout)
 
     async def _fill(self) -> None:
         pause = PAUSE
@@ -239,9 +211,3 @@ class Feed:
             return  # not the member's fault
         if self._cache.revision < revision and self._reading is not None and not self._reading.expired():
             self._reading.reschedule(asyncio.get_running_loop().time())
-
-
-def _look_at(task: asyncio.Task[int]) -> None:
-    """Those who asked may all have gone away: then nobody else hears of the failure, and nobody needs to."""
-    if not task.cancelled():
-        task.exception()

@@ -37,8 +37,8 @@ def decode(body: bytes, content_type: str) -> Any:
         return None
     media = negotiation.media_of(content_type)
     if media == protobuf.MEDIA:
-        return protobuf.decode(body)
-    if media in _YAML:
+        value: Any = protobuf.decode(body)
+    elif media in _YAML:
         value = _yaml(body)
     elif media == negotiation.JSON or media in negotiation.PATCHES:
         try:

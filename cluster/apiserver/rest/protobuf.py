@@ -12,14 +12,15 @@ pointer's zero was meant (`?` in the tables).
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from cluster.api.meta import timestamp
+import orjson
+
+from cluster.api.meta import EARLIEST, LATEST, timestamp
 from cluster.apiserver.refusals import bad_request
 from cluster.apiserver.rest import protofields, protofields_more
 from cluster.errors import StatusError
@@ -201,21 +202,29 @@ def _text(raw: Any) -> str:
 
 
 def _integer(raw: Any) -> int:
-    value = int(raw)
+    value = int(raw) & (1 << 64) - 1  # ten bytes have room for more, which counts for nothing
     return value - (1 << 64) if value >> 63 else value
 
 
 def _time(raw: Any) -> str | None:
     parts = {number: value for number, wire, value in _fields(raw) if wire == VARINT}
-    return timestamp(float(_integer(parts.get(1, 0)))) if parts.get(1) else None
+    return _stamp(parts[1]) if parts.get(1) else None
 
 
 def _micro_time(raw: Any) -> str | None:
     parts = {number: value for number, wire, value in _fields(raw) if wire == VARINT}
     if not parts.get(1):
         return None
-    micros = _integer(parts.get(2, 0)) // 1000
-    return f"{timestamp(float(_integer(parts[1])))[:-1]}.{micros:06d}Z"
+    nanos = _integer(parts.get(2, 0))
+    if not 0 <= nanos < 1_000_000_000:
+        raise bad_request(f"the protobuf body has a time with {nanos} nanoseconds")
+    return f"{_stamp(parts[1])[:-1]}.{nanos // 1000:06d}Z"
+
+
+def _stamp(seconds: int) -> str:
+    if not EARLIEST <= _integer(seconds) <= LATEST:
+        raise bad_request("the protobuf body has a time outside of the years 1 to 9999")
+    return timestamp(_integer(seconds))
 
 
 def _quantity(raw: Any) -> str:
@@ -233,8 +242,8 @@ def _embedded(raw: Any) -> Any:
     if not inner:
         return None
     try:
-        return json.loads(inner)
-    except (ValueError, RecursionError):
+        return orjson.loads(inner)
+    except orjson.JSONDecodeError:
         raise bad_request("the protobuf body has an embedded object that is not JSON") from None
 
 
