@@ -157,13 +157,19 @@ def set_condition(
     return result
 
 
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+"""Seconds since 1970 of the first and the last second that a stamp can name: the years 1 and 9999."""
+
+
 @lru_cache(maxsize=4096)
 def _stamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    stamp = datetime.fromtimestamp(min(max(seconds, EARLIEST), LATEST), UTC)
+    return f"{stamp.year:04d}{stamp:-%m-%dT%H:%M:%S}"
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 as metav1.Time: whole seconds, "2026-01-31T09:00:00Z"."""
+    """Seconds since 1970 as metav1.Time: whole seconds, "2026-01-31T09:00:00Z". What is further away than stamps go
+    (somebody asks for a grace period of 30,000 years) is the last second of the year 9999."""
     return _stamp(int(seconds // 1)) + "Z"
 
 

@@ -308,6 +308,18 @@ def test_a_pod_that_no_system_can_run_harms_no_other(door: Here) -> None:
     door.answers()
 
 
+def test_a_pod_with_all_the_time_in_the_world_to_end(door: Here) -> None:
+    path = "/api/v1/namespaces/default/pods/patient"
+    container = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": (1 << 63) - 1}
+    body = json.dumps({"metadata": {"name": "patient"}, "spec": spec}).encode()
+    assert door.send(request("POST", path.removesuffix("/patient"), body), door.admin)[0] == 201
+    until(lambda: json.loads(door.send(request("GET", path), door.admin)[1])["status"]["phase"] == "Running")
+    assert door.send(request("DELETE", path), door.admin)[0] == 200
+    until(lambda: door.send(request("GET", path), door.admin)[0] == 404)
+    door.answers()
+
+
 def until(holds: Callable[[], Any]) -> None:
     """pytest's own patience ends it."""
     while not holds():

@@ -167,6 +167,26 @@ def test_a_warning_breaks_no_line_and_fits_into_a_header() -> None:
     browse(story)
 
 
+@pytest.mark.parametrize("seconds", [10**12, 1 << 62, (1 << 63) - 1])
+def test_a_grace_period_of_many_thousand_years(seconds: int) -> None:
+    async def story(browser: Browser) -> None:
+        cases: tuple[tuple[str, Object, Object], ...] = (
+            ("a", {"terminationGracePeriodSeconds": seconds}, {}),
+            ("b", {}, {"gracePeriodSeconds": seconds}),
+        )
+        for name, spec, options in cases:
+            await browser.ask("POST", PODS, pod(name, nodeName="worker-0", **spec))
+            gone = await browser.ask("DELETE", f"{PODS}/{name}", options)
+            assert gone["metadata"]["deletionTimestamp"] == "9999-12-31T23:59:59Z"
+            assert gone["metadata"]["deletionGracePeriodSeconds"] == seconds
+            assert (await browser.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0}))["metadata"][
+                "name"
+            ] == name
+            assert (await browser.raw("GET", f"{PODS}/{name}")).status == 404
+
+    browse(story)
+
+
 def test_an_apply_against_thirty_thousand_fields_of_another() -> None:
     async def story(browser: Browser) -> None:
         many = {f"k{i}": "mine" for i in range(30_000)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from random import Random
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +88,53 @@ def test_any_bytes_are_answered(data: bytes) -> None:
             protobuf.decode(body("v1", kind, data[:100]))
     with suppress(StatusError):
         protobuf.decode(protobuf.MAGIC + data)
+
+
+# ── messages of the tables with strange values ───────────────────────────────────────────────────────────────
+
+NUMBERS = (0, 1, 2, 80, 1 << 31, 1 << 62, 1 << 63, (1 << 64) - 1)
+SECONDS = (0, 1, 1_700_000_000, 1 << 40, 1 << 55, (1 << 64) - 62_135_596_801, 253_402_300_800, *NUMBERS)
+TEXTS = (b"", b"a", b"web", b"\xff\xfe", b"\xc3\xa4", b"\0", b"v1")
+EMBEDDED = (b"{}", b"[1]", b"1e999", b"NaN", b"1" * 100, b'"\\ud800"', b"[" * 600 + b"]" * 600, b"[" * 100_000, b"\xff",
+            b'{"a":' * 900 + b"1" + b"}" * 900, b"null")  # fmt: skip
+
+
+def message(dice: Random, name: str, depth: int = 0) -> bytes:
+    """By the tables, with half of its fields, whose values are from sound to absurd."""
+    parts = []
+    for number, about in protobuf._messages()[name].items():
+        for _ in range(dice.choice((0, 1)) * (dice.choice((1, 2)) if about.many else 1)):
+            value = scalar(dice, about.type, depth)
+            if about.map:
+                packed = value if isinstance(value, bytes) else varint(value)
+                value = field(1, dice.choice(TEXTS)) + field(2, packed)
+            parts.append(field(number, value))
+    return b"".join(parts)
+
+
+def scalar(dice: Random, type: str, depth: int) -> bytes | int:
+    if type in protobuf.VARINTS:
+        return dice.choice(NUMBERS)
+    if type in protobuf._messages():
+        return message(dice, type, depth + 1) if depth < 6 else b""
+    match type:
+        case "Time" | "MicroTime":
+            return field(1, dice.choice(SECONDS)) + field(2, dice.choice((*NUMBERS, 999_999_999)))
+        case "IntOrString":
+            return field(1, dice.choice((0, 1, 5))) + field(2, dice.choice(NUMBERS)) + field(3, dice.choice(TEXTS))
+        case "Raw":
+            return field(1, dice.choice(EMBEDDED))
+        case "Quantity" | "Strings":
+            return field(1, dice.choice((b"1Gi", *TEXTS)))
+    return dice.choice(TEXTS)
+
+
+def test_any_message_becomes_what_json_can_say_or_is_refused(seed: int) -> None:
+    """As deep as a body may be, with numbers of 64 bits and text that is Unicode: what follows takes no other."""
+    dice = Random(seed)
+    kinds = [name for name in protobuf._messages() if name[0].isupper() and "@" not in name]
+    for _ in range(300):
+        kind = dice.choice(kinds)
+        sent = body("v1", kind, message(dice, kind))
+        with suppress(StatusError):
+            orjson.dumps(decode(sent, protobuf.MEDIA))
