@@ -228,6 +228,40 @@ def test_garbage_after_the_upgrade(door: Here, pod: str, name: str) -> None:
     door.answers()
 
 
+FORWARD = "/api/v1/namespaces/default/pods/box/portforward?ports=80"
+SPDY = "SPDY/3.1+portforward.k8s.io"
+FRAMES: dict[str, bytes] = {
+    "noise": os.urandom(3000),
+    "a stream whose headers do not unpack": b"\x80\x03\0\x01\x01\0\0\x14\0\0\0\x01\0\0\0\0\0\0nonsensenons",
+    "a frame that ends too soon": b"\x80\x03\0\x01\x01\xff\xff\xff\0\0",
+    "a type that is none": b"\x80\x03\0\x63\0\0\0\x04abcd",
+    "another version": b"\x80\x02\0\x01\0\0\0\x04abcd",
+    "data for nobody": b"\0\0\0\x63\0\0\0\x04abcd" * 1000,
+    "pings": b"\x80\x03\0\x06\0\0\0\x04\0\0\0\x01" * 5000,
+    "credit without end": b"\x80\x03\0\x09\0\0\0\x08\0\0\0\x01\x7f\xff\xff\xff" * 100,
+    "settings of another world": b"\x80\x03\0\x04\0\0\0\x0c\xff\xff\xff\xff\0\0\0\x01\0\0\0\0",
+    "goodbye": b"\x80\x03\0\x07\0\0\0\x08\0\0\0\0\0\0\0\0",
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("protocol", [SPDY, "v4.channel.k8s.io"])
+def test_garbage_to_a_forwarded_port(door: Here, pod: str, name: str, protocol: str) -> None:
+    data = FRAMES[name]
+    with door.connect(door.admin) as sock:
+        sock.sendall(upgrade(FORWARD, f"Sec-WebSocket-Protocol: {protocol}"))
+        assert sock.recv(1 << 16).startswith(b"HTTP/1.1 101 ")
+        try:
+            for at in range(0, len(data), 50_000):
+                sock.sendall(masked(2, data[at : at + 50_000]))
+            sock.sendall(masked(8, b"\x03\xe8"))
+            while sock.recv(1 << 16):
+                pass
+        except (ConnectionError, ssl.SSLError):
+            pass  # it has hung up already
+    door.answers()
+
+
 @pytest.mark.parametrize("command", ["%00", "a%00b", "/", "/no/such/program", "x" * 7000])
 @pytest.mark.parametrize("more", ["", "&tty=true"])
 def test_a_command_that_cannot_be_run(door: Here, pod: str, command: str, more: str) -> None:
@@ -358,3 +392,11 @@ def test_requests_made_from_the_openapi_over_the_wire(door: Here, pod: str) -> N
     assert not wrong, "\n".join(wrong)
     assert pids(door.folder) == before, "every process is the one that it was"
     door.answers()
+
+
+def test_nothing_of_all_this_was_unexpected(door: Here) -> None:
+    """The last one: whatever the others have done to the cluster, no process of it has met with an exception."""
+    logs = {path.name: path.read_text(errors="replace") for path in (door.folder / "log").iterdir()}
+    assert "apiserver-0.log" in logs
+    found = [f"{name}: {text[text.index('Traceback') :][:3000]}" for name, text in logs.items() if "Traceback" in text]
+    assert not found, "\n".join(found)

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Awaitable
+from typing import Any
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import BadHttpMessage
@@ -74,6 +75,11 @@ class _Protocol(web.RequestHandler):
             self.transport.write(f"{head}Content-Length: {len(answer.body)}\r\nConnection: close\r\n\r\n".encode())
             self.transport.write(answer.body)
             self.transport.close()
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """What is wrong with a body its sender has been told."""
+        if not isinstance(kwargs.get("exc_info"), RequestPayloadError):
+            super().log_exception(*args, **kwargs)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -83,7 +83,7 @@ class ByChannels:
         hearing = asyncio.ensure_future(self._hear(client))
         speaking = [asyncio.ensure_future(self._speak(client, i)) for i in range(len(self._pods))]
         try:
-            everything = asyncio.gather(*speaking)
+            everything = asyncio.gather(*speaking, return_exceptions=True)
             await asyncio.wait((hearing, everything), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _end_all([hearing, *speaking])
