@@ -5,6 +5,8 @@ Must not hold anything that only one folder needs.
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +18,12 @@ settings.load_profile("capstan")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=10, help="how many seeds randomized tests run")
     parser.addoption("--rewrite", action="store_true", help="write what came out into the golden files")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and so would the commands that are tried here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
