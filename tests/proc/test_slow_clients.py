@@ -13,6 +13,7 @@ import pytest
 from cluster.apiserver.component import Https
 from cluster.apiserver.rest import door
 from cluster.apiserver.rest.door import Door
+from cluster.apiserver.rest.flows import Flow
 
 pytestmark = [pytest.mark.proc, pytest.mark.timeout(60)]
 
@@ -91,3 +92,36 @@ def test_a_body_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert message == "the body did not come within 0.3 seconds"
 
     at_a_door(monkeypatch, story)
+
+
+def test_who_goes_away_from_a_quiet_watch_is_noticed_at_once() -> None:
+    """Nothing is written to it that could fail: it must not count, or be looked through, until the next bookmark."""
+
+    async def whole() -> None:
+        began, ended = asyncio.Event(), asyncio.Event()
+
+        async def quiet(write: Any) -> None:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        class Quiet:
+            async def handle(self, http: Any) -> Flow:
+                return Flow("application/json", quiet)
+
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        there = Door(Https("127.0.0.1", port), Quiet())  # type: ignore[arg-type]
+        running = asyncio.ensure_future(there.run())
+        await asyncio.sleep(0.1)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n")
+        await began.wait()
+        writer.transport.abort()
+        await asyncio.wait_for(ended.wait(), 20)
+        there.stop()
+        await running
+
+    asyncio.run(whole())

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -55,15 +56,18 @@ class _Protocol(web.RequestHandler):
     """What is no request at all is answered as everything is: by a Status. `who`: the user of the connection's
     certificate, read once."""
 
-    __slots__ = ("late", "who")
+    __slots__ = ("flow", "late", "who")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.who = of_certificate(transport.get_extra_info("peercert"))
+        self.flow: asyncio.Future[None] | None = None
         self.late = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.late.cancel()
+        if self.flow is not None:
+            self.flow.cancel()  # a quiet watch would hear of it when it has something to say
         super().connection_lost(exc)
 
     def _late(self) -> None:
@@ -157,6 +161,14 @@ class Door:
             running.cancel()
         return running
 
+    def _flows(self, request: web.BaseRequest, work: Awaitable[None]) -> asyncio.Future[None]:
+        """Until its reader has gone."""
+        running = self._lasts(work)
+        if request.transport is None:
+            running.cancel()
+        request.protocol.flow = running  # type: ignore[attr-defined]
+        return running
+
     async def run(self) -> None:
         """Until it is stopped; OSError when the address is taken."""
         server = _Server(self._serve, keepalive_timeout=KEEP_ALIVE, access_log=None)
@@ -183,7 +195,7 @@ class Door:
             return delivery.respond(answer, request)
         if isinstance(answer, Duplex | Tunnel):
             return await delivery.converse(request, answer, self._lasts)
-        return await delivery.stream(request, answer, self._lasts)
+        return await delivery.stream(request, answer, partial(self._flows, request))
 
 
 async def _read(request: web.BaseRequest) -> Http:
