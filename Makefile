@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
 
-.PHONY: tour test check sim proc bench bytecode compiled clean
+.PHONY: tour test check sim proc bench bytecode clean
 
 tour: $(VENV)/.installed bytecode
 	$(BIN)/python launch.py tour
@@ -32,11 +32,6 @@ bench: $(VENV)/.installed bytecode
 # Byte code once, also where PYTHONDONTWRITEBYTECODE is set: 125 modules compiled anew cost each start 0.4 s.
 bytecode: $(VENV)/.installed
 	@$(BIN)/python -m compileall -q launch.py bench cluster nodes store
-
-# The busiest modules as machine code, in build/compiled: an option (docs/guide.md), for which a C compiler is needed.
-compiled: $(VENV)/.installed
-	$(BIN)/python -m cluster.cli.compiled
-	CAPSTAN_REQUIRE_COMPILER=1 $(BIN)/python -m pytest -q -m proc tests/proc/test_compiled.py
 
 # raftos names exact versions of 2016 that would overwrite msgpack, so it comes without them; its setup script needs
 # a setuptools that still has pkg_resources (docs/decisions.md).

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 
 def main() -> None:
-    if os.environ.get("CAPSTAN_COMPILED"):
-        from cluster.cli.compiled import enter
-
-        if why := enter():
-            print(f"error: {why}", file=sys.stderr)
-            sys.exit(2)
     from cluster.world.proc.seedling import Seedling, seedlings
 
     if sys.argv[1:2] in (["up"], ["tour"]):

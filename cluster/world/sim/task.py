@@ -1,7 +1,6 @@
 """A task of the simulated loop: it has an owner, and a place in an order that every run repeats.
 
-Must not run anything. A file of its own because it is never compiled (docs/compiled.md): it derives from a class of
-asyncio's that is written in C.
+Must not run anything.
 """
 
 from __future__ import annotations
