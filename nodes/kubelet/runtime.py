@@ -224,6 +224,7 @@ class Runtime(Protocol):
 
     async def attach(self, key: ContainerKey) -> Session:
         """The container's own output from now on, and its input if it was started with one; closing leaves it alone.
+        Who comes first to one that was started for one session (`stdin_once`) sees all that it has written.
         RuntimeFailure NotFound or NotRunning."""
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:

@@ -1,5 +1,8 @@
 """Somebody attached to a running container: what it writes from now on, and a way to type into it. Real by nature.
 
+A container that is there for one session (stdinOnce: `kubectl run -i`) shows the first who attaches what it wrote before
+too: a command that waits for nothing may be all but over by then, and its output would be lost, as it is in Kubernetes.
+
 Must not know who. See `nodes.kubelet.runtime.Session`; the other end is `programs/console.py`. A container that was not
 started for it takes no input: what is typed is let fall, as in Kubernetes.
 """
@@ -23,8 +26,9 @@ LOOK = 0.02
 
 
 class Attachment:
-    def __init__(self, folder: Path, log: Path, live: Callable[[], bool]) -> None:
-        """`folder`: where the console's socket is."""
+    def __init__(self, folder: Path, log: Path, live: Callable[[], bool], *, whole: bool = False) -> None:
+        """`folder`: where the console's socket is. `whole`: what it wrote before is shown too."""
+        self._tail = None if whole else 0
         self._folder = folder
         self._log = log
         self._live = live
@@ -47,7 +51,7 @@ class Attachment:
                 _, self._writer = await asyncio.open_unix_connection(sock=sock)
 
     async def output(self) -> AsyncIterator[tuple[int, bytes]]:
-        async for chunk in read_log(self._log, LogQuery(0, True), self._live, LOOK):
+        async for chunk in read_log(self._log, LogQuery(self._tail, True), self._live, LOOK):
             yield STDOUT, chunk
 
     async def write(self, data: bytes) -> None:

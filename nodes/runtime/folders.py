@@ -69,6 +69,14 @@ class Folders:
             return {}
         return data if isinstance(data, dict) else {}
 
+    def first_attached(self, key: ContainerKey) -> bool:
+        """Whether nobody has asked this before."""
+        try:
+            (self.of(key) / "attached").touch(exist_ok=False)
+        except OSError:
+            return False
+        return True
+
     def remove(self, key: ContainerKey) -> None:
         shutil.rmtree(self.of(key), ignore_errors=True)
 

@@ -91,6 +91,7 @@ class ProcessRuntime:
         chosen = program(spec.image, spec.command, spec.args)
         env = self._environment(spec)
         kept = {"image": spec.image, "ip": spec.ip, "env": env, "typed": spec.stdin or spec.tty}
+        kept["once"] = spec.stdin and spec.stdin_once
         work = self._folders.prepare(spec, kept)
         env["PWD"] = str(work)
         request: Message = {
@@ -150,8 +151,10 @@ class ProcessRuntime:
             container = self._containers.get(key)
             return container is not None and container.state == "running"
 
-        attachment = Attachment(self._folders.of(key), self._folders.log(key), live)
-        if self._folders.program(key).get("typed"):
+        program = self._folders.program(key)
+        whole = bool(program.get("once")) and self._folders.first_attached(key)
+        attachment = Attachment(self._folders.of(key), self._folders.log(key), live, whole=whole)
+        if program.get("typed"):
             await attachment.open()
         return attachment
 

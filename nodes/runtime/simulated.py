@@ -63,6 +63,8 @@ class _Record:
     killed_at: float | None = None
     ended: Container | None = None
     due: asyncio.TimerHandle | None = None
+    awaited: bool = False
+    """It is there for one session, which has not begun."""
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
 
     @property
@@ -123,6 +125,7 @@ class SimulatedRuntime:
             known = self._records.get(spec.key)
             if known is None:
                 known = _Record(spec.key, spec.image, argv, spec.ip, row, self._host.clock.now())
+                known.awaited = spec.stdin and spec.stdin_once
                 self._records[spec.key] = known
                 await self._save(known)
                 self._arm(known)
@@ -157,8 +160,9 @@ class SimulatedRuntime:
         return Said(await self.execute(key, argv, LONGEST_ANSWER))
 
     async def attach(self, key: ContainerKey) -> Session:
-        self._running(key)
-        return Overheard(self.logs(key, LogQuery(0, True)))
+        record = self._running(key)
+        whole, record.awaited = record.awaited, False
+        return Overheard(self.logs(key, LogQuery(None if whole else 0, True)))
 
     async def probe(self, key: ContainerKey, action: Mapping[str, Any], timeout: float) -> Probed:
         record = self._records.get(key)

@@ -278,6 +278,21 @@ def test_who_attaches_types_into_a_container_and_sees_its_terminal(tree: Path) -
     play(tree, "worker-7", scenario)
 
 
+def test_who_comes_first_to_a_container_for_one_session_misses_nothing(tree: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        key = await bench.start("once", "busybox", "sh", "-c", "echo early; cat", stdin=True, stdin_once=True)
+        await eventually(lambda: _says(bench, key, "early"), within=60)
+        first, second = await bench.runtime.attach(key), await bench.runtime.attach(key)
+        await first.write(b"late\n")
+        await first.end_input()
+        assert b"".join([data async for _, data in first.output()]) == b"early\nlate\n"
+        assert b"early" not in b"".join([data async for _, data in second.output()])
+        await first.close()
+        await second.close()
+
+    play(tree, "worker-11", scenario)
+
+
 def test_signals_reach_a_command_that_has_a_terminal(tree: Path) -> None:
     async def scenario(bench: Bench) -> None:
         ways: tuple[tuple[Literal["TERM", "KILL"], int], ...] = (("TERM", 15), ("KILL", 9))
