@@ -1,7 +1,8 @@
 """Somebody attached to a running container: what it writes from now on, and a way to type into it. Real by nature.
 
 A container that is there for one session (stdinOnce: `kubectl run -i`) shows the first who attaches what it wrote
-before too: a command that waits for nothing may be all but over by then, and its output would be lost, as it is in Kubernetes.
+before too: a command that waits for nothing may be all but over by then, and its output would be lost, as it is in
+Kubernetes.
 
 Must not know who. See `nodes.kubelet.runtime.Session`; the other end is `programs/console.py`. A container that was not
 started for it takes no input: what is typed is let fall, as in Kubernetes.
