@@ -63,6 +63,9 @@ def since(each: Row) -> int:
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     with cluster(tmp_path_factory.mktemp("kubectl"), "kubectl", SUBNET, "--masters", "1", "--workers", "2") as one:
         yield one
+        logs = (one.folder / ".capstan" / one.name / "log").glob("*.log")
+        said = {log.name: log.read_text()[-3000:] for log in logs if log.stat().st_size}
+        assert not said, said  # why a cluster was gone in the middle of the rows, say
 
 
 @pytest.mark.parametrize("story", STORIES)
