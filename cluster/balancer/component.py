@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.balancer.servers import Place, Server, Watch
+from cluster.balancer.servers import BROKEN, Place, Server, Watch
 from cluster.world.host import Host
 
 CHUNK = 64 * 1024
@@ -100,7 +100,7 @@ class Balancer:
                 tried.append(order[0])
                 if await self._try(link, order[0], first):
                     return
-        except (OSError, TimeoutError):
+        except (*BROKEN, TimeoutError):
             return
         finally:
             link.abort()
@@ -139,7 +139,7 @@ class Balancer:
         finally:
             for task in (reading, losing):
                 task.cancel()
-                with suppress(asyncio.CancelledError, OSError):
+                with suppress(asyncio.CancelledError, *BROKEN):
                     await task
 
 
@@ -161,14 +161,14 @@ class _Link:
             await asyncio.gather(there, here)
             for writer in (forth, self._writer):
                 writer.close()
-                with suppress(OSError):
+                with suppress(*BROKEN):
                     await writer.wait_closed()
-        except OSError:
+        except BROKEN:
             return
         finally:
             for task in (there, here):
                 task.cancel()
-                with suppress(asyncio.CancelledError, OSError):
+                with suppress(asyncio.CancelledError, *BROKEN):
                     await task
 
     def abort(self) -> None:

@@ -23,6 +23,9 @@ AGAIN = 0.1
 
 State = Literal["ready", "alive", "down"]
 
+BROKEN = (OSError, RuntimeError)
+"""A connection that is gone. uvloop says RuntimeError of a write to one that has just been closed, asyncio nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -67,7 +70,7 @@ class Watch:
                     async with asyncio.timeout(self._silence):
                         reader, writer = await asyncio.open_connection(place.address, place.port, ssl=self._tls)
                     await self._ask(reader, writer, connected)
-            except (OSError, TimeoutError, EOFError, ValueError):
+            except (*BROKEN, TimeoutError, EOFError, ValueError):
                 pass
             finally:
                 if writer is not None:

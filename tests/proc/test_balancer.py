@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cluster.balancer import servers
 from cluster.balancer.component import Balancer, Config
 from cluster.world.host import Host
 from cluster.world.scenario import eventually
@@ -183,3 +185,31 @@ def test_a_cut_network_counts_and_half_a_connection_is_one() -> None:
             await nobody.readexactly(1)
 
     play(story)
+
+
+def test_a_write_to_a_connection_that_has_just_been_closed_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvloop answers it with a RuntimeError; it was the end of the balancer."""
+    dialled = 0
+
+    class Closed:
+        transport = SimpleNamespace(abort=lambda: None)
+
+        def write(self, data: bytes) -> None:
+            raise RuntimeError("unable to perform operation; the handler is closed")
+
+    async def open_connection(*place: Any, **how: Any) -> tuple[asyncio.StreamReader, Any]:
+        nonlocal dialled
+        dialled += 1
+        return asyncio.StreamReader(), Closed()
+
+    monkeypatch.setattr(asyncio, "open_connection", open_connection)
+
+    async def story() -> None:
+        one = servers.Server(servers.Place("master-0", "127.0.0.1", 1))
+        watching = asyncio.ensure_future(servers.Watch(one, None, 1.0, lambda _: None).run(lambda _: True))
+        while dialled < 3 and not watching.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert not watching.done()
+        watching.cancel()
+
+    asyncio.run(story())

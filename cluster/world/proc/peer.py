@@ -44,7 +44,7 @@ class Peer:
         selector.register(sock, selectors.EVENT_READ, self.ready)
 
     def ready(self, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
+        if events & selectors.EVENT_WRITE and self._open:  # it may have ended by what was handled just before
             self._flush()
         if events & selectors.EVENT_READ and self._open:
             self._receive()
