@@ -110,7 +110,7 @@ def compares_of(rows: Iterable[Row]) -> list[Compare]:
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def key_value(row: Row) -> KeyValue | None:
+def key_value(row: KeyRow | None) -> KeyValue | None:
     return None if row is None else KeyValue._make(row)
 
 
@@ -155,7 +155,7 @@ def _response_row(response: Response) -> Row:
     return (TXN, *txn_answer(response))
 
 
-def event_of(row: Row) -> Event:
+def event_of(row: EventRow) -> Event:
     return Event(KeyValue._make(row[0]), key_value(row[1]))
 
 

@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from random import Random
@@ -211,6 +211,17 @@ GARBAGE: dict[str, bytes] = {
 }
 
 
+def said_to_the_end(sock: ssl.SSLSocket, frames: Iterable[bytes]) -> None:
+    """All of it, a goodbye, and then until the other side has ended."""
+    try:
+        for each in (*frames, masked(8, b"\x03\xe8")):
+            sock.sendall(each)
+        while sock.recv(1 << 16):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        pass  # it has hung up already
+
+
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage_after_the_upgrade(door: Here, pod: str, name: str) -> None:
     """The conversation ends, and what it had begun with it: the command reads the end of its input."""
@@ -218,13 +229,7 @@ def test_garbage_after_the_upgrade(door: Here, pod: str, name: str) -> None:
         sock.sendall(upgrade(EXEC, "Sec-WebSocket-Protocol: v5.channel.k8s.io"))
         head = sock.recv(1 << 16)
         assert head.startswith(b"HTTP/1.1 101 ")
-        try:
-            sock.sendall(GARBAGE[name])
-            sock.sendall(masked(8, b"\x03\xe8"))
-            while sock.recv(1 << 16):
-                pass
-        except (ConnectionError, ssl.SSLError):
-            pass  # it has hung up already
+        said_to_the_end(sock, [GARBAGE[name]])
     door.answers()
 
 
@@ -251,14 +256,7 @@ def test_garbage_to_a_forwarded_port(door: Here, pod: str, name: str, protocol: 
     with door.connect(door.admin) as sock:
         sock.sendall(upgrade(FORWARD, f"Sec-WebSocket-Protocol: {protocol}"))
         assert sock.recv(1 << 16).startswith(b"HTTP/1.1 101 ")
-        try:
-            for at in range(0, len(data), 50_000):
-                sock.sendall(masked(2, data[at : at + 50_000]))
-            sock.sendall(masked(8, b"\x03\xe8"))
-            while sock.recv(1 << 16):
-                pass
-        except (ConnectionError, ssl.SSLError):
-            pass  # it has hung up already
+        said_to_the_end(sock, [masked(2, data[at : at + 50_000]) for at in range(0, len(data), 50_000)])
     door.answers()
 
 

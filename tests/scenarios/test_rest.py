@@ -9,8 +9,9 @@ from cluster.api.meta import name_of
 from cluster.api.views import pod_node, pod_terminal
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Duplex, Flow
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.identity import AUTHENTICATED, Who
 from cluster.topology import members
 from tests.scenarios.clusters import NGINX, Cluster, tell

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Duplex, Tunnel
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.world.faults import Partition
 from tests.cluster.apiserver.rest.test_spdy import Peer, data, frames
 from tests.scenarios.clusters import NGINX, Cluster, tell

@@ -60,7 +60,6 @@ from cluster.rpc import Rpc
 from cluster.world.host import Host
 
 Object = dict[str, Any]
-__all__ = ["Answer", "Handlers", "Http", "Server", "failed", "stays"]
 
 VERSION = {
     "major": "1",

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.metering import Labels, Meter
 from cluster.apiserver.rest.paths import BUILT_IN, Document, Measure, Named, Question, Resource, parse
 from cluster.errors import StatusError
@@ -63,10 +64,10 @@ def labels_of(http: Http) -> Labels:
     """Kubernetes' verbs are HTTP's, but for LIST, WATCH, CONNECT, APPLY and DELETECOLLECTION. What clients may invent
     (paths of no resource, methods) is not told apart: it would be a line each."""
     try:
-        named: Named = http.named or parse(http.path)
-        if isinstance(named, Resource) and (named.kind.group, named.kind.version, named.kind.plural) not in BUILT_IN:
-            raise StatusError("NotFound", "")
+        named: Named | None = http.named or parse(http.path)
     except StatusError:
+        named = None
+    if named is None or (isinstance(named, Resource) and _place(named) not in BUILT_IN):
         return Labels(VERBS.get(http.method, "GET" if http.method == "GET" else "other"))
     if isinstance(named, Document):
         return Labels("GET" if http.method in READS else "other")
@@ -77,6 +78,10 @@ def labels_of(http: Http) -> Labels:
     if isinstance(named, Measure):
         return Labels("GET" if named.name else "LIST", group, version, resource, "", scope)
     return Labels(_verb(http, named.name, named.subresource), group, version, resource, _known(named), scope)
+
+
+def _place(named: Resource) -> tuple[str, str, str]:
+    return named.kind.group, named.kind.version, named.kind.plural
 
 
 def _known(named: Named) -> str:

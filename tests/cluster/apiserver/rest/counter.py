@@ -14,8 +14,9 @@ from cluster.apiserver.auditlog import FILE, FLUSH
 from cluster.apiserver.auth.rules import AUTHENTICATED, Who
 from cluster.apiserver.component import Apiserver
 from cluster.apiserver.fairness import Fairness
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Flow
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.identity import Grant, Rule
 from cluster.client.client import Client
 from cluster.rpc import Rpc

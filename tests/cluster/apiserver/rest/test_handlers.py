@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Flow
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.identity import ANONYMOUS, AUTHENTICATED, Who
 from tests.cluster.apiserver.cluster import config_map, deployment, pod
 from tests.cluster.apiserver.real import Real, on_real_store

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cluster.apiserver.rest.handlers import Answer, Http
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.protobuf import MEDIA
 from tests.cluster.apiserver.cluster import config_map, pod
 from tests.cluster.apiserver.rest.test_handlers import Browser, browse

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cluster.apiserver.rest import health
-from cluster.apiserver.rest.handlers import Http
+from cluster.apiserver.rest.exchange import Http
 from cluster.apiserver.rest.metered import labels_of
 from cluster.apiserver.rest.metering import BUCKETS, Labels, Meter, family, plain
 

@@ -19,8 +19,9 @@ from cluster.apiserver import component
 from cluster.apiserver.auth.access import Access
 from cluster.apiserver.component import Apiserver
 from cluster.apiserver.encryption import Encryption
+from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
-from cluster.apiserver.rest.handlers import Answer, Handlers, Http
+from cluster.apiserver.rest.handlers import Handlers
 from cluster.config import PROFILES, ClusterSpec
 from cluster.errors import REASONS
 from cluster.experiments.assembly import assemble, nodes_ready, seat

@@ -9,8 +9,8 @@ from cluster.apiserver.admission.webhooks import Place
 from cluster.apiserver.audit import DEFAULT_POLICY
 from cluster.apiserver.auth.rules import AUTHENTICATED, Who
 from cluster.apiserver.fairness import Fairness, Level
+from cluster.apiserver.rest.exchange import Answer
 from cluster.apiserver.rest.flows import Flow
-from cluster.apiserver.rest.handlers import Answer
 from tests.cluster.apiserver.cluster import config_map, pod
 from tests.cluster.apiserver.rest.counter import Counter, standing
 from tests.cluster.apiserver.rest.test_webhooks import register
