@@ -131,6 +131,15 @@ def legacy(document: Document, address: str, kinds: Iterable[Served] = SERVED) -
     return _resources(document, versions[document.version])
 
 
+def root(others: Iterable[str], kinds: Iterable[Served] = SERVED) -> Object:
+    """RootPaths: where one can begin. `others`: documents that are about no kind."""
+    found = {"/api", "/apis", *others}
+    for group, versions in groups(kinds).items():
+        place = f"/apis/{group}" if group else "/api"
+        found.update([place, *(f"{place}/{version}" for version in versions)])
+    return {"paths": sorted(found)}
+
+
 def _group(group: str, versions: Mapping[str, object]) -> Object:
     rows = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
     return {"name": group, "versions": rows, "preferredVersion": rows[0]}

@@ -27,6 +27,7 @@ from cluster.apiserver.rest import (
     bodies,
     discovery,
     health,
+    issuer,
     metering,
     negotiation,
     openapiv2,
@@ -79,6 +80,7 @@ MOST_LISTED = 50_000
 CONNECTS = ("exec", "attach", "portforward")
 HEALTH = ("/healthz", "/livez", "/readyz")
 """Asked by those who must not be kept waiting."""
+DOCUMENTS = (*HEALTH, "/metrics", "/openapi/v2", "/openapi/v3", "/version")
 OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
                     "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
 """Kinds of which a DELETE answers the object even when it is gone."""
@@ -203,6 +205,9 @@ class Handlers:
             form = negotiation.form_of(accept)
             found = discovery.legacy(document, self._address, self._catalog.kinds())
             return Answer(200, answers.body_of(form, found), form.content_type, {"Vary": "Accept"})
+        if document.name == "/":
+            documents = DOCUMENTS if self._gate is None else (*DOCUMENTS, issuer.CONFIGURATION, issuer.KEYS)
+            return Answer(200, answers.json_bytes(discovery.root(documents, self._catalog.kinds())))
         if document.name == "/version":
             return Answer(200, answers.json_bytes(VERSION))
         if document.name == "/openapi/v2" and openapiv2.ASKED in accept:
@@ -214,6 +219,11 @@ class Handlers:
             return self._health(name, check, http)
         if document.name == "/metrics":
             return Answer(200, self.metrics().encode(), metering.MEDIA)
+        if self._gate is not None and document.name == issuer.CONFIGURATION:
+            found = issuer.configuration(self._gate.access.issuer, self._address)
+            return Answer(200, answers.json_bytes(found))
+        if self._gate is not None and document.name == issuer.KEYS:
+            return Answer(200, answers.json_bytes(self._gate.keys.jwks()), issuer.KEYS_MEDIA)
         raise StatusError("NotFound", UNKNOWN)
 
     async def _review(self, asked: Question, http: Http) -> Answer:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from cluster.apiserver import component
@@ -24,6 +25,8 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 ADMIN = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
 JANE = Who("jane", (AUTHENTICATED,))
+TIMELESS = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+"""The sim's clock is not that of who verifies here."""
 
 
 @pytest.fixture
@@ -250,5 +253,28 @@ def test_json_of_the_answers(behind: Tell) -> None:
         found = json.loads(answer.body)
         assert (found["kind"], found["spec"]["expirationSeconds"]) == ("TokenRequest", 900)
         assert (await browser.raw("POST", f"{ACCOUNTS}/nobody/token", {})).status == 404
+
+    behind(story)
+
+
+def test_somebody_else_verifies_a_token_with_what_is_served(behind: Tell) -> None:
+    async def story(browser: Browser) -> None:
+        await browser.ask("POST", ACCOUNTS, {"metadata": {"name": "bot"}})
+        token = await token_of(browser, audiences=["vault"])
+        reader = Who("system:serviceaccount:default:bot", ("system:serviceaccounts", AUTHENTICATED))
+        described = await as_user(browser, reader, "GET", "/.well-known/openid-configuration")
+        place = described["jwks_uri"].partition("127.0.0.1:6443")[2]
+        keys = jwt.PyJWKSet.from_dict(await as_user(browser, reader, "GET", place))
+        key = keys[jwt.get_unverified_header(token)["kid"]]
+        algorithms = described["id_token_signing_alg_values_supported"]
+        meant: Any = {"audience": "vault", "issuer": described["issuer"], "options": TIMELESS}
+        claims = jwt.decode(token, key, algorithms, **meant)
+        assert claims["sub"] == "system:serviceaccount:default:bot"
+        assert claims["iat"] < claims["exp"]
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(Keyring([signing_key()]).sign(claims), key, algorithms, **meant)
+        assert (await as_user(browser, JANE, "GET", place))["reason"] == "Forbidden"
+        assert "d" not in (await browser.ask("GET", place))["keys"][0]  # the private part
+        assert place in (await browser.ask("GET", "/"))["paths"]
 
     behind(story)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from cluster.apiserver import component
 from cluster.apiserver.component import Apiserver
+from cluster.apiserver.rest import openapiv2
 from cluster.apiserver.rest.exchange import Answer, Http
 from cluster.apiserver.rest.flows import Flow
 from cluster.apiserver.rest.handlers import Handlers
@@ -202,6 +203,17 @@ def test_scale_by_every_method() -> None:
         wrong = await browser.ask("PATCH", f"{base}/d/scale", {"spec": {"replicas": -1}}, content_type=merge)
         assert wrong["reason"] == "Invalid"
         assert (await browser.ask("GET", f"{base}/d"))["spec"]["replicas"] == 1
+
+    browse(story)
+
+
+def test_every_path_of_the_first_page_is_served() -> None:
+    async def story(browser: Browser) -> None:
+        places = (await browser.ask("GET", "/"))["paths"]
+        assert {"/api/v1", "/apis/apps", "/apis/apps/v1", "/metrics", "/openapi/v3"} <= set(places)
+        for place in places:
+            accept = openapiv2.ASKED if place == "/openapi/v2" else ""
+            assert (await browser.raw("GET", place, accept=accept)).status == 200, place
 
     browse(story)
 
