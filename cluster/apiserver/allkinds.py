@@ -92,6 +92,7 @@ class AllKinds:
         events = [event_of(METADATA, EVERYTHING.sees(change), change) for change in changes]
         for at in range(0, len(events), CHUNK):
             reader.send(events[at : at + CHUNK])
+        del changes, events  # a watch lasts for an hour, and so would they
         self._hub.add_wide(watcher, frozenset(but))
         try:
             await ended

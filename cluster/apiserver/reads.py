@@ -37,6 +37,7 @@ INITIAL_END = "k8s.io/initial-events-end"
 """Annotation of the bookmark after which a watch tells what is new (Kubernetes: sendInitialEvents)."""
 
 
+Events = list[bytes]
 Live = Callable[[Kind, float], Awaitable[Sequence[Object]]]
 """(kind, seconds) -> all its objects, sorted by key."""
 
@@ -54,7 +55,7 @@ class Reader:
     """Who watches: where events go, in which form, and how long it waits until a revision is reached. `initial`: told
     when all that was there at the start has been told. `user`: its host, if it is one."""
 
-    send: Callable[[list[bytes]], None]
+    send: Callable[[Events], None]
     codec: Codec = PACKED
     patience: float = 5.0
     initial: bool = False
@@ -156,7 +157,6 @@ class Reads:
 
     async def watch(self, kind: Kind, args: Arguments, reader: Reader) -> None:
         """Until the reader leaves, or the events that it would need are not to be had."""
-        codec, send = reader.codec, reader.send
         selection, revision = select(kind, args), args.revision()
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -167,8 +167,22 @@ class Reads:
         await self._catch_up(revision, reader.patience)
         self._feed.read_by(reader.user, "watch", kind.key)
         self._cache.check(kind.key, selection.namespace)
-        watcher = Watcher(kind.key, selection, send, end, codec, reader.user)
+        watcher = Watcher(kind.key, selection, reader.send, end, reader.codec, reader.user)
         # From here to `add` nothing may wait: an event in between would be lost.
+        events = self._first(kind, selection, revision, reader)
+        for at in range(0, len(events), CHUNK):
+            reader.send(events[at : at + CHUNK])
+        del events  # a watch lasts for an hour, and so would they
+        watcher.told = self._cache.revision if revision == self._cache.revision else 0
+        self._hub.add(watcher)
+        try:
+            await ended
+        finally:
+            self._hub.remove(watcher)
+
+    def _first(self, kind: Kind, selection: Selection, revision: int | None, reader: Reader) -> Events:
+        """What a watch begins with: what has happened since `revision`, or what there is."""
+        codec = reader.codec
         if revision:
             changes = self._cache.since(kind.key, revision)
             events = [event_of(codec, seen, change) for change in changes if (seen := selection.sees(change))]
@@ -176,14 +190,7 @@ class Reads:
             events = [codec.event("ADDED", stored.obj) for stored in self._cache.list(kind.key, selection)]
         if reader.initial:
             events.append(codec.event("BOOKMARK", initial_end(kind, self._cache.revision)))
-        for at in range(0, len(events), CHUNK):
-            send(events[at : at + CHUNK])
-        watcher.told = self._cache.revision if revision == self._cache.revision else 0
-        self._hub.add(watcher)
-        try:
-            await ended
-        finally:
-            self._hub.remove(watcher)
+        return events
 
     async def _reached(self, revision: int, call: Call) -> None:
         """Once the cache is as new as was asked for; Timeout that says how far it is."""

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+from cluster.api.kinds import KINDS
+from cluster.apiserver import component
+from cluster.apiserver.arguments import Arguments
+from cluster.apiserver.component import Apiserver
+from cluster.apiserver.hub import Codec
+from cluster.apiserver.reads import Reader
 from cluster.client.client import Client
 from cluster.errors import StatusError
 from cluster.world.faults import partition_groups
-from tests.cluster.apiserver.cluster import Cluster, config_map, pod, simulate
+from tests.cluster.apiserver.cluster import TIMING, Cluster, config_map, pod, simulate
 
 Object = dict[str, Any]
 
@@ -194,5 +200,43 @@ def test_a_restarted_apiserver_serves_what_it_can_read() -> None:
         assert caught.value.reason in ("ServiceUnavailable", "Timeout")
         assert names(await client.list("ConfigMap", resource_version="0")) == ["a"]
         assert await client.ready()
+
+    simulate(story)
+
+
+class Counted(bytes):
+    """Knows how many of its kind there are."""
+
+    living = 0
+
+    def __new__(cls, *data: Any) -> Counted:
+        cls.living += 1
+        return super().__new__(cls, *data)
+
+    def __del__(self) -> None:
+        type(self).living -= 1
+
+
+def test_a_watch_that_goes_on_keeps_nothing_of_what_it_has_told() -> None:
+    """Informers watch for as long as they live: what they began with must not be kept for so long."""
+    told: list[int] = []
+    codec = Codec("counted", lambda type, obj: Counted(type, "ascii"), lambda obj: b"")
+    reader = Reader(lambda events: told.append(len(events)), codec)
+
+    async def story(cluster: Cluster) -> None:
+        client = await cluster.client()
+        for i in range(20):
+            await client.create(config_map(f"c{i}"))
+        host = await cluster.world.join("apiserver-9", "master-0")
+        server = Apiserver(host, component.Config(store=("store-0",), prefer="store-0", timing=TIMING))
+        running = asyncio.ensure_future(server.run())
+        watch = asyncio.ensure_future(server.reads.watch(KINDS["ConfigMap"], Arguments({}), reader))
+        await asyncio.sleep(1)
+        assert told == [20]
+        assert Counted.living == 0
+        assert not watch.done()
+        for task in (watch, running):
+            task.cancel()
+        await asyncio.gather(watch, running, return_exceptions=True)
 
     simulate(story)
