@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,12 +120,7 @@ def run(scenario: Scenario, order: Order) -> int:
 
 @contextmanager
 def _executor(job: Job, order: Order, tally: Tally) -> Iterator[Executor]:
-    """Where the runs are made; nothing is left of it. SIGTERM ends it as Ctrl-C does."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
+    """Where the runs are made; nothing is left of it."""
     executor: Executor | None = None
     try:
         if order.on:
@@ -139,7 +133,6 @@ def _executor(job: Job, order: Order, tally: Tally) -> Iterator[Executor]:
             executor = Pool(job, tally.workers)
         yield executor
     finally:
-        signal.signal(signal.SIGTERM, before)
         if executor is not None:
             executor.close()
 

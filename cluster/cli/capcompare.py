@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,18 +183,12 @@ def own_tree(spec: ClusterSpec) -> Iterator[Path]:
     machines = {m: machine_ip(subnet, m) for m in store_machines(spec).values()}
     machines[CLIENT_MACHINE] = f"127.{subnet}.255.1"
     preload = (engine(spec.engine).target.partition(":")[0], *ENGINE_MODULES.get(spec.engine, ()))
-    before = signal.signal(signal.SIGTERM, _interrupted)
     try:
         launch(where, ProcConfig(preload=tuple(dict.fromkeys(preload)), machines=machines, subnet=subnet))
         yield where
     finally:
         if where.exists():
             down(where, wipe=True)
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupted(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _sweep(root: Path) -> None:

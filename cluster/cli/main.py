@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -96,6 +99,28 @@ def cli() -> None:
 
 def main(args: Sequence[str]) -> int:
     """Run one command; the exit status."""
+    with _told_to_end():
+        return _run(args)
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """SIGTERM, as `timeout` sends it, ends a command as Ctrl-C does: it tidies up, and leaves no cluster of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not for this thread
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(args: Sequence[str]) -> int:
     try:
         result = cli.main(args=list(args), prog_name="launch.py", standalone_mode=False)
         return result if isinstance(result, int) else 0
