@@ -7,10 +7,37 @@ Must not taint nodes or find out who is silent (`nodelifecycle` does); it reads 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from cluster.api import meta, views
 from cluster.controllers.controller import Context, Controller, View, changed
 from cluster.controllers.plan import DONE, Delete, Emit, Object, Patch, Plan, PlanBuilder
+
+SPARED = 0.5
+"""Share of the grace for which the word of a kubelet that was called silent counts: so long it has to say so of its
+node too. (Kubernetes lets it count until the node's next change.)"""
+
+
+@dataclass(slots=True)
+class Words:
+    """What this controller has observed, in monotonic seconds: since when nodes have been Unknown, and when a pod was
+    last called ready that was not."""
+
+    silent: dict[str, float] = field(default_factory=dict)
+    ready: dict[str, float] = field(default_factory=dict)
+
+
+def observe(memory: Words, kind: str, old: Object | None, new: Object | None, monotonic: float) -> None:
+    key = meta.key_of(new or old or {})
+    if kind == "Node":
+        if _unknown(new):
+            memory.silent.setdefault(key, monotonic)
+        else:
+            memory.silent.pop(key, None)
+    elif new is None or not views.pod_ready(new):
+        memory.ready.pop(key, None)
+    elif old is not None and not views.pod_ready(old):
+        memory.ready[key] = monotonic
 
 
 def reconcile(view: View, key: str, ctx: Context) -> Plan:
@@ -23,7 +50,11 @@ def reconcile(view: View, key: str, ctx: Context) -> Plan:
         return DONE
     plan = PlanBuilder()
     if _must_be_marked(pod, node):
-        plan.add(_not_ready(pod, ctx.now))
+        spared = _spared(key, views.pod_node(pod), ctx)
+        if spared > 0:
+            plan.again_after(spared)
+        else:
+            plan.add(_not_ready(pod, ctx.now))
     due = eviction_time(pod, node, ctx.now)
     if due is not None and due <= ctx.now:
         plan.add(Emit(pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key}"))
@@ -62,6 +93,16 @@ def _must_be_marked(pod: Object, node: Object) -> bool:
     )
 
 
+def _spared(pod: str, node: str, ctx: Context) -> float:
+    """Seconds for which the pod is not marked, because its kubelet has spoken since its node was called silent: it is
+    back, and about to say so of the node, or has only come through for a moment."""
+    memory: Words = ctx.memory
+    silent, ready = memory.silent.get(node), memory.ready.get(pod)
+    if silent is None or ready is None or ready < silent:
+        return 0.0
+    return ready + SPARED * ctx.timing.node_monitor_grace - ctx.monotonic
+
+
 def _not_ready(pod: Object, now: float) -> Patch:
     old = meta.condition(pod, "Ready") or {}
     conditions = meta.set_condition(
@@ -82,9 +123,12 @@ def _not_ready(pod: Object, now: float) -> Patch:
 
 def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iterable[str]:
     if kind == "Pod":
-        # Not for each change of its status: a kubelet that is heard again says so of its pods before its node is Ready,
-        # and would be contradicted here, and would contradict, as fast as both can write.
-        if changed(old, new, "spec.nodeName", "spec.tolerations") and new is not None:
+        if new is None:
+            return []
+        called_ready = old is not None and views.pod_ready(new) and not views.pod_ready(old)
+        if changed(old, new, "spec.nodeName", "spec.tolerations") or (
+            called_ready and _unknown(view.get("Node", "", views.pod_node(new)))
+        ):
             return [meta.key_of(new)]
         return []
     if new is None or not (_troubled(old) or _troubled(new)):
@@ -93,6 +137,10 @@ def _keys(view: View, kind: str, old: Object | None, new: Object | None) -> Iter
         return []
     name = meta.name_of(new)
     return [meta.key_of(pod) for pod in view.list("Pod") if views.pod_node(pod) == name]
+
+
+def _unknown(node: Object | None) -> bool:
+    return node is not None and (meta.condition(node, "Ready") or {}).get("status") == "Unknown"
 
 
 def _troubled(node: Object | None) -> bool:
@@ -106,5 +154,7 @@ CONTROLLER = Controller(
     kinds=("Pod", "Node"),
     keys=_keys,
     reconcile=reconcile,
+    memory=Words,
+    observe=observe,
     workers=8,
 )

@@ -10,6 +10,7 @@ from cluster.api import meta
 from cluster.controllers import tainteviction
 from cluster.controllers.nodelifecycle import CONTROLLER, LEASES, Watchman, observe, reconcile
 from cluster.controllers.plan import DONE, Delete, Emit, Object, Patch, Plan, Update, Verify
+from cluster.controllers.tainteviction import Words
 from cluster.controllers.zones import ZoneState, zone_state
 from tests.cluster.controllers.objects import NOW, ctx, make, node, of, pod, stamp, view
 
@@ -286,7 +287,7 @@ def test_eviction(why: str, p: Object, where: Object, left: float | None) -> Non
 
 def test_pods_of_a_silent_node_are_not_ready() -> None:
     p = tolerant(("x", None))
-    plan = tainteviction.reconcile(view(p, node("n", "Unknown")), "default/p", ctx())
+    plan = tainteviction.reconcile(view(p, node("n", "Unknown")), "default/p", ctx(memory=Words()))
     (patch,) = of(plan, Patch)
     assert (patch.subresource, patch.patch["status"]["conditions"][0]["status"]) == ("status", "False")
     assert patch.patch["metadata"]["resourceVersion"]
@@ -295,9 +296,40 @@ def test_pods_of_a_silent_node_are_not_ready() -> None:
 def test_a_kubelet_that_speaks_is_not_contradicted() -> None:
     down = node("n", "False")  # since 60 s; the pod has been ready for 600 s
     p = tolerant(("x", None))
-    assert of(tainteviction.reconcile(view(p, down), "default/p", ctx()), Patch)
+    assert of(tainteviction.reconcile(view(p, down), "default/p", ctx(memory=Words())), Patch)
     p["status"]["conditions"][0]["lastTransitionTime"] = stamp(30)
     assert tainteviction.reconcile(view(p, down), "default/p", ctx()) == DONE
+
+
+def test_a_kubelet_that_came_through_for_a_moment_is_believed_for_half_a_grace() -> None:
+    """It called its pod ready again, and fell silent before it could say so of its node."""
+    silent, memory = node("n", "Unknown"), Words()
+    quiet, speaks = pod("p", "n", ready=False), pod("p", "n", ready=True)
+    tell: Any = tainteviction.CONTROLLER.observe
+    keys: Any = tainteviction.CONTROLLER.keys
+    tell(memory, "Node", node("n"), silent, 100.0)
+    tell(memory, "Pod", quiet, speaks, 103.0)
+    assert keys(view(speaks, silent), "Pod", quiet, speaks) == ["default/p"]
+
+    def look(at: float) -> Plan:
+        return tainteviction.reconcile(view(speaks, silent), "default/p", ctx(memory=memory, monotonic=at))
+
+    assert (look(103.0).actions, look(103.0).requeue_after) == ((), 20.0)
+    assert (look(122.0).actions, look(122.0).requeue_after) == ((), 1.0)
+    assert of(look(123.0), Patch)
+
+
+def test_what_was_said_before_the_silence_does_not_count() -> None:
+    silent, memory = node("n", "Unknown"), Words()
+    quiet, speaks = pod("p", "n", ready=False), pod("p", "n", ready=True)
+    tell: Any = tainteviction.CONTROLLER.observe
+    tell(memory, "Pod", quiet, speaks, 99.0)
+    tell(memory, "Node", node("n"), silent, 100.0)
+    plan = tainteviction.reconcile(view(speaks, silent), "default/p", ctx(memory=memory, monotonic=100.0))
+    assert of(plan, Patch)
+    tell(memory, "Node", silent, node("n"), 101.0)
+    tell(memory, "Pod", speaks, None, 101.0)
+    assert memory == Words()
 
 
 def test_nothing_is_done_to_pods_that_are_unbound_or_leaving() -> None:
