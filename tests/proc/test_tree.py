@@ -207,3 +207,22 @@ def test_a_component_that_fails_leaves_its_place_in_the_log() -> None:
             text = Layout.of(directory).log(name).read_text()
             assert "ArithmeticError: as planned" in text
             assert "failing.py" in text
+
+
+def test_who_writes_to_a_reader_that_has_gone_is_told_so_and_lives() -> None:
+    """A balancer and whole clusters ended so (signal 13), whenever a client hung up at the wrong moment."""
+    with tree() as directory:
+
+        async def scenario(world: ProcWorld) -> None:
+            await world.start("p", "m", Spec("tests.proc.unread:run"))
+            await eventually(lambda: not world.running("p"), within=5)
+            assert (await world.status())["hosts"]["p"]["state"] == "exit 0"
+
+        play(directory, scenario)
+
+
+def test_a_command_ends_when_its_reader_has_gone() -> None:
+    """As in any shell: `yes | head` has an end. What a Python process ignores must not reach it."""
+    with tree() as directory:
+        leader = container(directory, "c1", "worker-0", "/bin/sh", "-c", "yes | head -1; sleep 60")
+        wait_for_group(leader, 2)
