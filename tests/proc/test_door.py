@@ -38,8 +38,11 @@ class Door:
         self.chest = Chest(folder / "pki")
         self.admin = self.chest.pair("admin")
 
-    def connect(self, who: Pair | None, address: str = ADDRESS) -> ssl.SSLSocket:
+    def connect(
+        self, who: Pair | None, address: str = ADDRESS, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=str(self.chest.cert("ca")))
+        context.maximum_version = version
         if who is not None:
             file = self.folder / f"client-{os.urandom(4).hex()}.pem"
             file.write_bytes(who.cert + who.key)
@@ -176,8 +179,20 @@ def test_a_certificate_that_does_not_count(door: Door, which: str) -> None:
     if which == "without rights":
         assert 'User "mallory" cannot list' in door.status(request("GET", MAPS), pair)["message"]
     else:
-        with pytest.raises((ssl.SSLError, ConnectionError)):  # TLS 1.3 says so at the first read
+        why = {"foreign": "UNKNOWN_CA", "expired": "CERTIFICATE_EXPIRED", "of tomorrow": "BAD_CERTIFICATE"}[which]
+        with pytest.raises(ssl.SSLError, match=f"ALERT_{why}"):  # TLS 1.3 says so at the first read
             door.status(request("GET", MAPS), pair)
+        with pytest.raises(ssl.SSLError, match=f"ALERT_{why}"):
+            door.connect(pair, version=ssl.TLSVersion.TLSv1_2)
+    door.lives()
+
+
+def test_who_is_refused_and_stays_is_hung_up_on(door: Door) -> None:
+    now = datetime.now(UTC)
+    pair = issue(authority("elsewhere", now, 10), Subject("mallory"), now, 10)
+    with door.connect(pair) as sock, pytest.raises((ssl.SSLError, ConnectionError)):
+        for _ in range(1000):
+            sock.sendall(b" " * (1 << 16))
     door.lives()
 
 
