@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import socket
 import ssl
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from cluster.addresses import machine_ip
@@ -191,8 +194,42 @@ def test_who_is_refused_and_stays_is_hung_up_on(door: Door) -> None:
     now = datetime.now(UTC)
     pair = issue(authority("elsewhere", now, 10), Subject("mallory"), now, 10)
     with door.connect(pair) as sock, pytest.raises((ssl.SSLError, ConnectionError)):
-        for _ in range(1000):
-            sock.sendall(b" " * (1 << 16))
+        sock.sendall(b" " * (64 << 20))
+    door.lives()
+
+
+def test_a_browser_watches_over_a_websocket_with_its_token_among_the_protocols(door: Door) -> None:
+    """It can neither read an answer as it comes nor set a header of a WebSocket."""
+    asked = {"spec": {"expirationSeconds": 3600}}
+    path = "/api/v1/namespaces/kube-system/serviceaccounts/default/token"
+    token = json.loads(door.send(request("POST", path, json.dumps(asked).encode()), door.admin)[1])["status"]["token"]
+    who = "system:serviceaccount:kube-system:default"
+    binding = {
+        "metadata": {"name": "browser"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": who}],
+    }
+    rbac = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    assert door.send(request("POST", rbac, json.dumps(binding).encode()), door.admin)[0] == 201
+
+    async def browse() -> None:
+        context = ssl.create_default_context(cafile=str(door.chest.cert("ca")))
+        bearer = "base64url.bearer.authorization.k8s.io." + urlsafe_b64encode(token.encode()).decode().rstrip("=")
+        protocols = (bearer, "base64.binary.k8s.io")
+        url = f"https://{ADDRESS}:{API_PORT}{MAPS}?watch=1&fieldSelector=metadata.name%3Dseen"
+        async with aiohttp.ClientSession() as session:
+            async with session.ws_connect(url, ssl=context, protocols=protocols) as socket:
+                assert socket.protocol == "base64.binary.k8s.io"
+                await asyncio.to_thread(door.send, post(b'{"metadata":{"name":"seen"}}'), door.admin)
+                event = json.loads(await socket.receive_str(timeout=10))
+                assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "seen")
+            async with session.ws_connect(url + "&timeoutSeconds=1", ssl=context, protocols=protocols) as socket:
+                assert json.loads(await socket.receive_str(timeout=10))["type"] == "ADDED"
+                assert (await socket.receive(timeout=10)).data == aiohttp.WSCloseCode.OK
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+                await session.ws_connect(url, ssl=context, protocols=(bearer[:-20], "base64.binary.k8s.io"))
+
+    asyncio.run(browse())
     door.lives()
 
 

@@ -197,6 +197,8 @@ class Door:
             return delivery.respond(answer, request)
         if isinstance(answer, Duplex | Tunnel):
             return await delivery.converse(request, answer, self._lasts)
+        if answer.protocol is not None:
+            return await delivery.tell(request, answer, partial(self._flows, request))
         return await delivery.stream(request, answer, partial(self._flows, request))
 
 

@@ -13,8 +13,8 @@ MOST_MORE = 16
 
 
 class Refusing(ssl.SSLObject):
-    """For `SSLContext.sslobject_class`. What is refused wants to read, until the client goes: who asks for the handshake
-    sends what is to be sent meanwhile. A client that stays ends with the time of its handshake."""
+    """For `SSLContext.sslobject_class`. What is refused wants to read, until the client goes: who asks for the
+    handshake sends what is to be sent meanwhile. A client that stays ends with the time of its handshake."""
 
     _refusal: ssl.SSLError | None = None
     _more = 0
