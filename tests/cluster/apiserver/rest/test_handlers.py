@@ -194,6 +194,9 @@ def test_scale_by_every_method() -> None:
         await browser.ask("POST", base, deployment("d", 2))
         scale = await browser.ask("GET", f"{base}/d/scale")
         assert (scale["kind"], scale["spec"]["replicas"]) == ("Scale", 2)
+        table = await browser.ask("GET", f"{base}/d/scale", accept=TABLE)
+        assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert table["rows"][0]["cells"][:3] == ["d", 2, 0]
         merge = "application/merge-patch+json"
         patched = await browser.ask("PATCH", f"{base}/d/scale", {"spec": {"replicas": 5}}, content_type=merge)
         assert patched["spec"]["replicas"] == 5
