@@ -161,6 +161,15 @@ def test_a_deep_folder_has_its_sockets_elsewhere_in_private(tmp_path: Path) -> N
     assert not sockets.exists()
 
 
+def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    try:
+        launch(tmp_path, {"subnet": 122})
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    finally:
+        down(tmp_path, wipe=True)
+
+
 def test_it_outlives_its_starter_and_has_no_terminal(tmp_path: Path) -> None:
     code = f"from cluster.world.proc.launch import launch; launch({str(tmp_path)!r}, {{'subnet': 124}})"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20, cwd=Path(__file__).parents[2])
