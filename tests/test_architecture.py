@@ -115,6 +115,7 @@ REAL_BY_NATURE = (
     "cluster/apiserver/rest/door.py",
     "cluster/apiserver/rest/hooks.py",
     "cluster/apiserver/rest/ownprocess.py",
+    "cluster/apiserver/rest/refusing.py",
     "nodes/runtime/",
     "nodes/proxy/forward.py",
     "nodes/network/ports.py",

@@ -5,6 +5,7 @@ Must not validate the result or know the store; it turns an object and a patch i
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from typing import Any, Literal
 
@@ -52,6 +53,11 @@ def _kind_of(value: Any) -> str:
     return "an array" if isinstance(value, list) else "null" if value is None else f"a {value.__class__.__name__}"
 
 
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
 def _json(obj: Object, patch: Any) -> Object:
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
         raise StatusError("BadRequest", "a JSON patch is an array of operations")
@@ -67,6 +73,9 @@ def _json(obj: Object, patch: Any) -> Object:
             if operation["op"] == "copy":
                 copied += _size(jsonpointer.JsonPointer(operation["from"]).resolve(result), MOST_COPIED - copied)
             result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
+    except jsonpatch.JsonPatchTestFailed:
+        text = f"testing value {operation['path']} failed: it is not {_shown(operation.get('value'))}"
+        raise StatusError("Invalid", f"the JSON patch does not fit the object: {text}") from None
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         text = str(error) or error.__class__.__name__
         raise StatusError("Invalid", f"the JSON patch does not fit the object: {text}") from None

@@ -1,8 +1,10 @@
 """Structural types of the API: a table of lines in, checkers, defaulters and merge keys out.
 
-Must not know a single field: those stand in schema_*.py, one line each:
+Must not know a single field: those stand in schema_*.py, one line each, below their struct's; deeper lines go on with
+the words of the line above:
 
-    name[!]   type [= default]   what it is for (optional)
+    Struct    what it is (optional)
+      name[!]   type [= default]   what it is for (optional)
 
 Types: string, int, int(0..), int(1..100), bool, number, quantity, int-or-string, port, time, ..., any, object (free
 form), A|B|C (one of these), {T} (map of T), [T] (atomic list), [T] set, [T] by key[,key] (list map: merged by the
@@ -24,6 +26,15 @@ from cluster.api.meta import deep_copy
 from cluster.api.scalars import SCALARS, Check, integer_within
 
 Fill = Callable[[Any], Any]
+DEEPER = " " * 8
+USUAL = {
+    "apiVersion": "the group and version that it is written in",
+    "kind": "what it is",
+    "metadata": "its name, its labels and what else every object has",
+    "spec": "what is wanted",
+    "status": "what was found to be; for those who act on it to write",
+}
+"""What fields of a kind are for where its own lines do not say. Structs that say what they are are kinds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +79,7 @@ class Field:
 @dataclass(frozen=True, slots=True, eq=False)
 class Struct(Type):
     fields: dict[str, Field] | None = None
+    doc: str = ""
 
     def field(self, name: str) -> Field | None:
         return (self.fields or {}).get(name)
@@ -78,6 +90,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}
+        self._docs: dict[str, str] = {}
         self._structs: dict[str, Struct] = {}
         self._hooks: dict[str, Callable[[dict[str, Any]], None]] = {}
 
@@ -88,10 +101,13 @@ class Registry:
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             if line[0] != " ":
-                name = line.strip()
+                name, _, doc = line.strip().partition("  ")
                 if name in self._lines:
                     raise ValueError(f"struct {name} is declared twice")
-                self._lines[name] = []
+                self._lines[name], self._docs[name] = [], doc.strip()
+            elif line.startswith(DEEPER):
+                gap = " " if len(_columns(self._lines[name][-1])) > 2 else "  "
+                self._lines[name][-1] += gap + line.strip()
             else:
                 self._lines[name].append(line.strip())
 
@@ -114,15 +130,17 @@ class Registry:
             for line in self._lines[name]:
                 field = self._field(name, line)
                 fields[field.name] = field
-            found = _struct(name, fields, self._hooks.get(name))
+            found = _struct(name, fields, self._hooks.get(name), self._docs[name])
             self._structs[name] = found
         return found
 
     def _field(self, struct: str, line: str) -> Field:
-        columns = re.split(r"\s{2,}", line, maxsplit=2)
+        columns = _columns(line)
         if len(columns) < 2:
             raise ValueError(f"{struct}: {line!r} needs a name and a type")
-        name, text, doc = columns[0], columns[1], columns[2] if len(columns) > 2 else ""
+        name, text = columns[0], columns[1]
+        usual = USUAL.get(name.rstrip("!"), "") if self._docs[struct] else ""
+        doc = columns[2] if len(columns) > 2 else usual
         text, equals, literal = text.partition(" = ")
         retain = text.endswith(" retain")
         type = self._type(text.removesuffix(" retain").strip())
@@ -146,6 +164,10 @@ class Registry:
             scalar = SCALARS[text]
             return Type(scalar.name, scalar.check, scalar.fill)
         return self.struct(text)
+
+
+def _columns(line: str) -> list[str]:
+    return re.split(r"\s{2,}", line, maxsplit=2)
 
 
 REGISTRY = Registry()
@@ -229,7 +251,7 @@ def _unique(items: list[Any], keys: tuple[str, ...], path: Path, errors: Errors)
         seen[mark] = None
 
 
-def _struct(name: str, fields: dict[str, Field], hook: Callable[[dict[str, Any]], None] | None) -> Struct:
+def _struct(name: str, fields: dict[str, Field], hook: Callable[[dict[str, Any]], None] | None, doc: str) -> Struct:
     checks = {field.name: field.type.check for field in fields.values()}
     required = tuple(field.name for field in fields.values() if field.required)
 
@@ -248,7 +270,7 @@ def _struct(name: str, fields: dict[str, Field], hook: Callable[[dict[str, Any]]
             if item is None or item == "" or item == []:
                 errors.required((path, key))
 
-    return Struct(name, check, _struct_fill(fields, hook), fields)
+    return Struct(name, check, _struct_fill(fields, hook), fields, doc)
 
 
 def _struct_fill(fields: dict[str, Field], hook: Callable[[dict[str, Any]], None] | None) -> Fill:

@@ -6,12 +6,12 @@ Must not hold rules that look at two fields; those are in validate_admission.py.
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-MutatingWebhookConfiguration
+MutatingWebhookConfiguration     asks somebody who may change what is written
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   webhooks                       [MutatingWebhook] by name
-ValidatingWebhookConfiguration
+ValidatingWebhookConfiguration   asks somebody who may refuse what is written
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -60,7 +60,7 @@ MatchCondition
   name!                          qualified-name
   expression!                    string               CEL over object, oldObject, request, authorizer: true to go on
 
-ValidatingAdmissionPolicy
+ValidatingAdmissionPolicy        rules in CEL that what is written must keep
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -111,7 +111,7 @@ ExpressionWarning
   fieldRef!                      string
   warning!                       string
 
-ValidatingAdmissionPolicyBinding
+ValidatingAdmissionPolicyBinding  where such rules hold
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_autoscaling.p
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-HorizontalPodAutoscaler
+HorizontalPodAutoscaler          sets the number of pods by what they use
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

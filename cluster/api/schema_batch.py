@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_batch.py and 
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-Job
+Job                              runs pods until so many have succeeded
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -23,12 +23,12 @@ JobSpec
   completionMode                 Indexed|NonIndexed   Indexed: each pod has a number of its own
   selector                       LabelSelector        of its pods; the server makes it
   manualSelector                 bool                 the selector is the user's own
-  podFailurePolicy               PodFailurePolicy
-  podReplacementPolicy           Failed|TerminatingOrFailed
-  successPolicy                  SuccessPolicy
-  backoffLimitPerIndex           int(0..)
+  podFailurePolicy               PodFailurePolicy    which failures count, and which end the Job at once
+  podReplacementPolicy           Failed|TerminatingOrFailed  when a new pod replaces one that ends
+  successPolicy                  SuccessPolicy       when an Indexed Job is done before all have succeeded
+  backoffLimitPerIndex           int(0..)            failures of one index after which that one has failed
   maxFailedIndexes               int(0..)
-  managedBy                      string
+  managedBy                      string              which controller acts on it
 PodFailurePolicy
   rules!                         [PodFailurePolicyRule]  the first that fits counts
 PodFailurePolicyRule
@@ -49,12 +49,12 @@ SuccessPolicyRule
   succeededCount                 int(0..)
 JobStatus
   conditions                     [Condition] by type
-  startTime                      time
-  completionTime                 time
-  active                         int(0..)
+  startTime                      time                when it was taken up
+  completionTime                 time                when it was done
+  active                         int(0..)            pods that run or wait
   ready                          int(0..)
-  succeeded                      int(0..)
-  failed                         int(0..)
+  succeeded                      int(0..)            pods that ended well
+  failed                         int(0..)            pods that did not
   terminating                    int(0..)
   completedIndexes               string
   failedIndexes                  string
@@ -63,7 +63,7 @@ UncountedTerminatedPods
   succeeded                      [string] set
   failed                         [string] set
 
-CronJob
+CronJob                          makes Jobs by the clock
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -77,12 +77,12 @@ CronJobSpec
   suspend                        bool = false         no new Jobs while it is true
   startingDeadlineSeconds        int(0..)             a Job that could not start for so long is left out
   successfulJobsHistoryLimit     int(0..) = 3         finished Jobs that are kept
-  failedJobsHistoryLimit         int(0..) = 1
+  failedJobsHistoryLimit         int(0..) = 1        failed Jobs that are kept
 JobTemplateSpec
   metadata                       ObjectMeta
   spec                           JobSpec
 CronJobStatus
-  active                         [ObjectReference]
-  lastScheduleTime               time
+  active                         [ObjectReference]   its Jobs that still run
+  lastScheduleTime               time                when it last made one
   lastSuccessfulTime             time
 """)

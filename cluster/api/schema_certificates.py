@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_certificates.
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-CertificateSigningRequest
+CertificateSigningRequest        asks for a certificate that somebody must approve
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -14,7 +14,9 @@ CertificateSigningRequest
   status                         CertificateSigningRequestStatus
 CertificateSigningRequestSpec
   request!                       base64               a PEM block CERTIFICATE REQUEST; cannot be changed
-  signerName                     string               who is to sign it: kubernetes.io/kube-apiserver-client, example.com/signer
+  signerName                     string
+                                                     who is to sign it: kubernetes.io/kube-apiserver-client,
+                                                     example.com/signer
   usages                         [string]             client auth, server auth, digital signature ...
   expirationSeconds              int                  how long the certificate is wanted for, 600 at the least
   username                       string               who asked; the server fills it in
@@ -31,4 +33,4 @@ CertificateSigningRequestCondition
   message                        string
   lastUpdateTime                 time
   lastTransitionTime             time
-""")  # noqa: E501
+""")

@@ -10,7 +10,7 @@ from typing import Any
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-CustomResourceDefinition
+CustomResourceDefinition         a kind of your own
   apiVersion                string
   kind                      string
   metadata                  ObjectMeta

@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_flow.py.
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-FlowSchema
+FlowSchema                       which requests belong together
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -47,7 +47,7 @@ NonResourcePolicyRule
 FlowSchemaStatus
   conditions                     [Condition] by type
 
-PriorityLevelConfiguration
+PriorityLevelConfiguration       how many requests are served at a time
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -75,7 +75,7 @@ QueuingConfiguration
 PriorityLevelConfigurationStatus
   conditions                     [Condition] by type
 
-APIService
+APIService                       who serves a version of a group
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

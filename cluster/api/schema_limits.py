@@ -9,7 +9,7 @@ from cluster.api.meta import deep_copy
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-LimitRange
+LimitRange                       least, most and default of what one pod or container may ask for in a namespace
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -24,14 +24,16 @@ LimitRangeItem
   defaultRequest                 resources            requests of containers that name none
   maxLimitRequestRatio           resources            how many times its request a limit may be
 
-ResourceQuota
+ResourceQuota                    the most that a namespace may have of something
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   spec                           ResourceQuotaSpec
   status                         ResourceQuotaStatus
 ResourceQuotaSpec
-  hard                           resources            the most of each that the namespace may hold: pods, requests.cpu, count/deployments.apps
+  hard                           resources
+                                                     the most of each that the namespace may hold: pods, requests.cpu,
+                                                     count/deployments.apps
   scopes                         [string]             counts only objects of which all of these are true
   scopeSelector                  ScopeSelector
 ScopeSelector
@@ -44,7 +46,7 @@ ResourceQuotaStatus
   hard                           resources
   used                           resources            what is there now
 
-ComponentStatus
+ComponentStatus                  how the control plane's parts are
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -54,7 +56,7 @@ ComponentCondition
   status!                        False|True|Unknown
   message                        string
   error                          string
-""")  # noqa: E501
+""")
 
 
 def _limit_range_item(item: dict[str, Any]) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-IngressClass
+IngressClass                     who acts on Ingresses
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   spec                           IngressClassSpec
 IngressClassSpec
-  controller                     string               who acts on its Ingresses: example.com/ingress-controller; cannot be changed
+  controller                     string
+                                                     who acts on its Ingresses: example.com/ingress-controller; cannot be
+                                                     changed
   parameters                     IngressClassParametersReference
 IngressClassParametersReference
   apiGroup                       string
@@ -23,7 +25,7 @@ IngressClassParametersReference
   scope                          Cluster|Namespace = Cluster
   namespace                      string
 
-NetworkPolicy
+NetworkPolicy                    who may talk to which pods
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

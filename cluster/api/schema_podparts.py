@@ -7,25 +7,25 @@ from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
 VolumeMount
-  name!                          string
-  mountPath!                     string
-  readOnly                       bool
+  name!                          string              of one of the pod's volumes
+  mountPath!                     string              where the container sees it
+  readOnly                       bool                it cannot write to it
   recursiveReadOnly              string
-  subPath                        string
+  subPath                        string              a part of the volume
   subPathExpr                    string
   mountPropagation               Bidirectional|HostToContainer|None
 VolumeDevice
   name!                          string
   devicePath!                    string
 Volume
-  name!                          dns-label
-  emptyDir                       EmptyDirVolumeSource
-  hostPath                       HostPathVolumeSource
-  configMap                      ConfigMapVolumeSource
-  secret                         SecretVolumeSource
-  downwardAPI                    DownwardAPIVolumeSource
-  projected                      ProjectedVolumeSource
-  persistentVolumeClaim          PersistentVolumeClaimVolumeSource
+  name!                          dns-label           for volumeMounts
+  emptyDir                       EmptyDirVolumeSource  an empty folder that lives as long as the pod
+  hostPath                       HostPathVolumeSource  a folder of the node
+  configMap                      ConfigMapVolumeSource  a ConfigMap's keys as files
+  secret                         SecretVolumeSource  a Secret's keys as files
+  downwardAPI                    DownwardAPIVolumeSource  fields of the pod as files
+  projected                      ProjectedVolumeSource  several sources in one folder
+  persistentVolumeClaim          PersistentVolumeClaimVolumeSource  a claim of its namespace
   nfs                            NFSVolumeSource
   csi                            CSIVolumeSource
   ephemeral                      EphemeralVolumeSource
@@ -43,24 +43,24 @@ Volume
   gcePersistentDisk              object
   vsphereVolume                  object
 EmptyDirVolumeSource
-  medium                         string
-  sizeLimit                      quantity
+  medium                         string              Memory: not on disk
+  sizeLimit                      quantity            more than this ends the pod
 HostPathVolumeSource
   path!                          string
   type                           string
 ConfigMapVolumeSource
-  name                           dns-subdomain
-  defaultMode                    int(0..511) = 420
-  items                          [KeyToPath]
-  optional                       bool
+  name                           dns-subdomain       of the ConfigMap
+  defaultMode                    int(0..511) = 420   rights of the files
+  items                          [KeyToPath]         which keys, and their files' names; all if not given
+  optional                       bool                it need not be there
 SecretVolumeSource
-  secretName                     dns-subdomain
-  defaultMode                    int(0..511) = 420
-  items                          [KeyToPath]
-  optional                       bool
+  secretName                     dns-subdomain       of the Secret
+  defaultMode                    int(0..511) = 420   rights of the files
+  items                          [KeyToPath]         which keys, and their files' names; all if not given
+  optional                       bool                it need not be there
 KeyToPath
-  key!                           string
-  path!                          string
+  key!                           string              which one
+  path!                          string              the file's name
   mode                           int(0..511)
 DownwardAPIVolumeSource
   defaultMode                    int(0..511) = 420
@@ -82,38 +82,40 @@ CSIVolumeSource
 EphemeralVolumeSource
   volumeClaimTemplate!           PersistentVolumeClaimTemplate  a claim that comes and goes with the pod
 PersistentVolumeClaimVolumeSource
-  claimName!                     string
-  readOnly                       bool
+  claimName!                     string              of the claim
+  readOnly                       bool                nobody writes to it
 
 PodStatus
   phase                          Failed|Pending|Running|Succeeded|Unknown
-  conditions                     [Condition] by type
-  message                        string
-  reason                         string
+                                                     where it is in its life; Succeeded and Failed are its ends
+  conditions                     [Condition] by type  is it scheduled, initialized, ready?
+  message                        string              why it is as it is, for people
+  reason                         string              why it is as it is, in one word
   nominatedNodeName              string
-  hostIP                         string
+  hostIP                         string              its node's address
   hostIPs                        [PodIP]
-  podIP                          string
+  podIP                          string              its address
   podIPs                         [PodIP] by ip
-  startTime                      time
+  startTime                      time                when the kubelet took it
   qosClass                       BestEffort|Burstable|Guaranteed
+                                                     what its requests and limits make of it: who is evicted first
   observedGeneration             int
   resize                         string
-  initContainerStatuses          [ContainerStatus]
-  containerStatuses              [ContainerStatus]
+  initContainerStatuses          [ContainerStatus]   of those that run before the others
+  containerStatuses              [ContainerStatus]   of each container
   ephemeralContainerStatuses     [ContainerStatus]
   resourceClaimStatuses          [object]
 PodIP
   ip                             string
 ContainerStatus
   name!                          string
-  state                          ContainerState
-  lastState                      ContainerState
-  ready                          bool
+  state                          ContainerState      waiting, running or terminated, with the reason
+  lastState                      ContainerState      of its life before this one
+  ready                          bool                its readiness probe says so
   started                        bool
-  restartCount                   int(0..)
-  image                          string
-  imageID                        string
+  restartCount                   int(0..)            how often it was started again
+  image                          string              what it runs
+  imageID                        string              which of that name exactly
   containerID                    string
   allocatedResources             resources
   allocatedResourcesStatus       [object]
@@ -131,9 +133,9 @@ ContainerStateWaiting
 ContainerStateRunning
   startedAt                      time
 ContainerStateTerminated
-  exitCode                       int
-  signal                         int
-  reason                         string
+  exitCode                       int                 of its process
+  signal                         int                 what ended it
+  reason                         string              Completed, Error, OOMKilled
   message                        string
   startedAt                      time
   finishedAt                     time

@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_policy.py.
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-PodDisruptionBudget
+PodDisruptionBudget              how many pods may be evicted at a time
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -32,7 +32,7 @@ Eviction
   metadata                       ObjectMeta
   deleteOptions                  object
 
-RuntimeClass
+RuntimeClass                     which runtime runs a pod
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

@@ -10,33 +10,38 @@ from cluster.api.schema import REGISTRY
 GROUP = "rbac.authorization.k8s.io"
 
 REGISTRY.declare("""
-Role
+Role                             rights in one namespace
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   rules                          [PolicyRule]         what it allows, in its own namespace; rules only add up
-ClusterRole
+ClusterRole                      rights in the whole cluster, or to be bound in one namespace
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   rules                          [PolicyRule]         what it allows; rules only add up
-  aggregationRule                AggregationRule      its rules are those of other ClusterRoles, and kept so by a controller
+  aggregationRule                AggregationRule
+                                                     its rules are those of other ClusterRoles, and kept so by a
+                                                     controller
 AggregationRule
   clusterRoleSelectors           [LabelSelector]      by their labels: whose rules it takes; one that fits is enough
 PolicyRule
-  verbs                          [string]             get, list, watch, create, update, patch, delete, deletecollection ...; * is all
+  verbs                          [string]
+                                                     get, list, watch, create, update, patch, delete, deletecollection
+                                                     ...; * is all
   apiGroups                      [string]             "" is the core group; * is all
   resources                      [string]             plurals: pods, pods/log; * is all
   resourceNames                  [string]             only objects of these names; empty: all
-  nonResourceURLs                [string]             paths like /healthz; * at the end is all below; in ClusterRoles only
+  nonResourceURLs                [string]
+                                                     paths like /healthz; * at the end is all below; in ClusterRoles only
 
-RoleBinding
+RoleBinding                      gives somebody a role's rights in one namespace
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
   subjects                       [Subject]            who gets the role
   roleRef!                       RoleRef              a Role of this namespace, or a ClusterRole; cannot be changed
-ClusterRoleBinding
+ClusterRoleBinding               gives somebody a role's rights in the whole cluster
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_sets.py and d
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-StatefulSet
+StatefulSet                      pods with names and storage of their own that outlive them
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -47,7 +47,7 @@ StatefulSetStatus
   collisionCount                 int(0..)
   conditions                     [Condition] by type
 
-ReplicationController
+ReplicationController            keeps so many pods running; ReplicaSet's elder
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -66,7 +66,7 @@ ReplicationControllerStatus
   observedGeneration             int
   conditions                     [Condition] by type
 
-PodTemplate
+PodTemplate                      a template of pods on its own
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

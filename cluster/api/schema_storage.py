@@ -6,7 +6,7 @@ Must not hold rules that look at two fields; those are in validate_storage.py an
 from cluster.api.schema import REGISTRY
 
 REGISTRY.declare("""
-PersistentVolume
+PersistentVolume                 a piece of storage of the cluster
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -73,7 +73,7 @@ PersistentVolumeStatus
   reason                         string
   lastPhaseTransitionTime        time
 
-PersistentVolumeClaim
+PersistentVolumeClaim            a pod's wish for storage
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -110,7 +110,7 @@ PersistentVolumeClaimTemplate
   metadata                       ObjectMeta
   spec!                          PersistentVolumeClaimSpec
 
-StorageClass
+StorageClass                     a kind of storage and who makes it
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -127,7 +127,7 @@ TopologySelectorLabelRequirement
   key!                           qualified-name
   values!                        [string] set
 
-VolumeAttachment
+VolumeAttachment                 that a volume is to be attached to a node
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -149,7 +149,7 @@ VolumeError
   time                           time
   message                        string
 
-CSIDriver
+CSIDriver                        what a storage driver can do
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta
@@ -167,7 +167,7 @@ CSITokenRequest
   audience                       string
   expirationSeconds              int(600..4294967296)
 
-CSINode
+CSINode                          the storage drivers of a node
   apiVersion                     string
   kind                           string
   metadata                       ObjectMeta

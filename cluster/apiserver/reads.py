@@ -46,6 +46,9 @@ async def _nothing(kind: Kind, patience: float) -> Sequence[Object]:
     return ()
 
 
+CATCH_UP = 3.0
+"""Seconds that a reader waits for a revision that is not there yet (Kubernetes: blockTimeout). It may be a mistake, and
+who waits holds a seat."""
 PACKED = Codec("msgpack", lambda type, obj: pack({"type": type, "object": obj}), pack)
 """As events and items travel on the bus."""
 
@@ -195,7 +198,7 @@ class Reads:
     async def _reached(self, revision: int, call: Call) -> None:
         """Once the cache is as new as was asked for; Timeout that says how far it is."""
         await self._feed.ready()
-        await self._catch_up(revision, call.left())
+        await self._catch_up(revision, min(call.left(), CATCH_UP))
 
     async def _catch_up(self, revision: int | None, patience: float) -> None:
         try:

@@ -143,7 +143,7 @@ def prepare_update(kind: Kind, old: Object, given: Object) -> Outcome:
         new.pop("status", None)
         if "status" in old:
             new["status"] = old["status"]
-    if kind.kind == "Namespace":
+    if kind.kind == "Namespace" and isinstance(new.get("spec") or {}, dict):
         new["spec"] = {**(new.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers", [])}
     if kind.kind == "Service":
         new = _keep_allocated(new, old)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PKI = "pki"
 KUBECONFIG = "kubeconfig"
 ADMIN = "admin"
+DAYS = 365
+LIFETIME = click.IntRange(1, 36500)
+"""Days of a certificate."""
 
 
 def wanted(spec: ClusterSpec) -> dict[str, Wanted]:
@@ -48,12 +51,12 @@ def wanted(spec: ClusterSpec) -> dict[str, Wanted]:
     return found
 
 
-def make_identities(where: Path, spec: ClusterSpec) -> None:
-    """Certificates that are missing, and the kubeconfig."""
+def make_identities(where: Path, spec: ClusterSpec, days: int = DAYS) -> None:
+    """Certificates that are missing, good for so many days, and the kubeconfig."""
     from cluster.pki.chest import Chest
 
     chest = Chest(where / PKI)
-    made = chest.ensure(where.name, wanted(spec), datetime.now(UTC))
+    made = chest.ensure(where.name, wanted(spec), datetime.now(UTC), days)
     chest.ensure_keys()
     if made or not (where / KUBECONFIG).exists():
         write_kubeconfig(where, spec, chest)
@@ -122,7 +125,7 @@ async def check_command(cluster: str, output: str) -> int:
 
 @certs_command.command("renew")
 @click.argument("names", nargs=-1)
-@click.option("--days", type=click.IntRange(min=1), default=365, show_default=True, help="Good for so long from now.")
+@click.option("--days", type=LIFETIME, default=DAYS, show_default=True, help="Good for so long from now.")
 @command
 async def renew_command(names: tuple[str, ...], days: int, cluster: str) -> int:
     """Make certificates anew (all, or those named) and the kubeconfig with them; servers take them at their restart."""

@@ -21,7 +21,7 @@ from cluster.addresses import BALANCER, machine_ip
 from cluster.api.meta import name_of, parse_time
 from cluster.cli import auditing
 from cluster.cli import output as out
-from cluster.cli.certs import KUBECONFIG, PKI, make_identities
+from cluster.cli.certs import DAYS, KUBECONFIG, LIFETIME, PKI, make_identities
 from cluster.cli.etcd import etcd_of, etcd_options, flags_of, look
 from cluster.cli.roles import store_leader
 from cluster.cli.session import CLIENT_MACHINE, Session, command, folder, load_spec, save_spec
@@ -68,15 +68,15 @@ def proc_config(spec: ClusterSpec) -> ProcConfig:
 
 
 async def start_cluster(
-    spec: ClusterSpec, where: Path, audit: dict[str, Any] | None = None
+    spec: ClusterSpec, where: Path, audit: dict[str, Any] | None = None, days: int = DAYS
 ) -> tuple[ProcWorld, list[Placement]]:
     """The tree of processes, every component started; not yet Ready. Nothing is left running if that fails. `audit`:
-    the audit policy from now on, {} for none; None: as it was."""
+    the audit policy from now on, {} for none; None: as it was. `days`: of certificates that are not there yet."""
     world = _launch(spec, where)
     try:
         save_spec(where, spec)
         auditing.keep(where, audit)
-        make_identities(where, spec)
+        make_identities(where, spec, days)
         placed = placements(spec, folders(where, world))
         await asyncio.gather(*(world.start(p.name, p.machine, p.spec) for p in placed))
     except BaseException:
@@ -137,6 +137,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
 @click.option("--audit-policy", default="", help="A YAML file (audit.k8s.io/v1 Policy), or none for no audit log.")
+@click.option("--cert-days", type=LIFETIME, default=DAYS, show_default=True, help="Of certificates made now.")
 @click.option(
     "--bus-curve/--no-bus-curve", default=True, show_default=True, help="Encrypt the bus; who has no key is not heard."
 )
@@ -144,7 +145,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--wait/--no-wait", default=True, show_default=True)
 @click.option("-o", "--output", "output", default="", help="json for data.")
 @command
-async def up_command(cluster: str, output: str, wait: bool, audit_policy: str, **flags: Any) -> int:
+async def up_command(cluster: str, output: str, wait: bool, audit_policy: str, cert_days: int, **flags: Any) -> int:
     """Start a cluster and wait until its nodes are Ready."""
     began, stamp = time.monotonic(), time.time()
     where, policy = folder(cluster), auditing.read(audit_policy)
@@ -155,7 +156,7 @@ async def up_command(cluster: str, output: str, wait: bool, audit_policy: str, *
         print(f"warning: {warning}", file=sys.stderr)
     if spec.etcd is not None:
         await look(spec.etcd, fresh=not (where / "cluster.json").exists())
-    world, placed = await start_cluster(spec, where, policy)
+    world, placed = await start_cluster(spec, where, policy, cert_days)
     started = time.monotonic()
     await world.close()
     async with Session(cluster) as session:

@@ -126,8 +126,10 @@ class Cache:
             return
         if gone(obj) or not shelf.scope.matches(obj):
             self._drop(kind, shelf, key_of(obj), revision_of(obj))
-        else:
+        elif key_of(obj) in shelf.objects or revision_of(obj) > shelf.heard:
             self._put(kind, shelf, obj)
+        # Else the watch has told of it and of its end: a slow answer must not bring it back, for nothing would take it
+        # away again (a pod that blocked its owner's deletion for ever).
 
     forgotten = written
     """An apiserver has answered a delete with this: removed now, or still waiting (`gone` tells)."""

@@ -27,7 +27,8 @@ CA = "ca"
 ACCOUNTS, TOKENS = "sa", "tokens.csv"
 ENCRYPTION = "encryption.yaml"
 DAYS = 365
-CA_DAYS = 3650
+CA_DAYS = 7300
+"""Longer than the ten years that somebody may want of a certificate, whenever in the first ten it is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ WORKLOADS: dict[str, tuple[Row, ...]] = {
         row("logs deploy/web --tail=1"),
         row("exec deploy/web -- echo hello", "^hello$"),
         row("get deploy web --subresource=scale -o jsonpath={.spec.replicas}", "^3$"),
+        row("get deploy web --subresource=scale", "^NAME +DESIRED +AVAILABLE +AGE", "^web +3 +"),
         row("delete deployment web", 'deployment.apps "web" deleted'),
         row("delete svc web", 'service "web" deleted'),
         row("wait --for=delete pod -l app=web --timeout=15s"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import socket
 import ssl
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from cluster.addresses import machine_ip
@@ -38,8 +41,11 @@ class Door:
         self.chest = Chest(folder / "pki")
         self.admin = self.chest.pair("admin")
 
-    def connect(self, who: Pair | None, address: str = ADDRESS) -> ssl.SSLSocket:
+    def connect(
+        self, who: Pair | None, address: str = ADDRESS, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=str(self.chest.cert("ca")))
+        context.maximum_version = version
         if who is not None:
             file = self.folder / f"client-{os.urandom(4).hex()}.pem"
             file.write_bytes(who.cert + who.key)
@@ -176,8 +182,54 @@ def test_a_certificate_that_does_not_count(door: Door, which: str) -> None:
     if which == "without rights":
         assert 'User "mallory" cannot list' in door.status(request("GET", MAPS), pair)["message"]
     else:
-        with pytest.raises((ssl.SSLError, ConnectionError)):  # TLS 1.3 says so at the first read
+        why = {"foreign": "UNKNOWN_CA", "expired": "CERTIFICATE_EXPIRED", "of tomorrow": "BAD_CERTIFICATE"}[which]
+        with pytest.raises(ssl.SSLError, match=f"ALERT_{why}"):  # TLS 1.3 says so at the first read
             door.status(request("GET", MAPS), pair)
+        with pytest.raises(ssl.SSLError, match=f"ALERT_{why}"):
+            door.connect(pair, version=ssl.TLSVersion.TLSv1_2)
+    door.lives()
+
+
+def test_who_is_refused_and_stays_is_hung_up_on(door: Door) -> None:
+    now = datetime.now(UTC)
+    pair = issue(authority("elsewhere", now, 10), Subject("mallory"), now, 10)
+    with door.connect(pair) as sock, pytest.raises((ssl.SSLError, ConnectionError)):
+        sock.sendall(b" " * (64 << 20))
+    door.lives()
+
+
+def test_a_browser_watches_over_a_websocket_with_its_token_among_the_protocols(door: Door) -> None:
+    """It can neither read an answer as it comes nor set a header of a WebSocket."""
+    asked = {"spec": {"expirationSeconds": 3600}}
+    path = "/api/v1/namespaces/kube-system/serviceaccounts/default/token"
+    token = json.loads(door.send(request("POST", path, json.dumps(asked).encode()), door.admin)[1])["status"]["token"]
+    who = "system:serviceaccount:kube-system:default"
+    binding = {
+        "metadata": {"name": "browser"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": who}],
+    }
+    rbac = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    assert door.send(request("POST", rbac, json.dumps(binding).encode()), door.admin)[0] == 201
+
+    async def browse() -> None:
+        context = ssl.create_default_context(cafile=str(door.chest.cert("ca")))
+        bearer = "base64url.bearer.authorization.k8s.io." + urlsafe_b64encode(token.encode()).decode().rstrip("=")
+        protocols = (bearer, "base64.binary.k8s.io")
+        url = f"https://{ADDRESS}:{API_PORT}{MAPS}?watch=1&fieldSelector=metadata.name%3Dseen"
+        async with aiohttp.ClientSession() as session:
+            async with session.ws_connect(url, ssl=context, protocols=protocols) as socket:
+                assert socket.protocol == "base64.binary.k8s.io"
+                await asyncio.to_thread(door.send, post(b'{"metadata":{"name":"seen"}}'), door.admin)
+                event = json.loads(await socket.receive_str(timeout=10))
+                assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "seen")
+            async with session.ws_connect(url + "&timeoutSeconds=1", ssl=context, protocols=protocols) as socket:
+                assert json.loads(await socket.receive_str(timeout=10))["type"] == "ADDED"
+                assert (await socket.receive(timeout=10)).data == aiohttp.WSCloseCode.OK
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+                await session.ws_connect(url, ssl=context, protocols=(bearer[:-20], "base64.binary.k8s.io"))
+
+    asyncio.run(browse())
     door.lives()
 
 

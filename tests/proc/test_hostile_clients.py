@@ -44,8 +44,10 @@ POD = {
 class Here(Door):
     """The same, at this cluster's address."""
 
-    def connect(self, who: Any, address: str = ADDRESS) -> ssl.SSLSocket:
-        return super().connect(who, address)
+    def connect(
+        self, who: Any, address: str = ADDRESS, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> ssl.SSLSocket:
+        return super().connect(who, address, version)
 
     def answers(self) -> None:
         """It serves, and the cluster takes writes."""

@@ -161,6 +161,15 @@ def test_a_deep_folder_has_its_sockets_elsewhere_in_private(tmp_path: Path) -> N
     assert not sockets.exists()
 
 
+def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    try:
+        launch(tmp_path, {"subnet": 122})
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    finally:
+        down(tmp_path, wipe=True)
+
+
 def test_it_outlives_its_starter_and_has_no_terminal(tmp_path: Path) -> None:
     code = f"from cluster.world.proc.launch import launch; launch({str(tmp_path)!r}, {{'subnet': 124}})"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20, cwd=Path(__file__).parents[2])
@@ -207,3 +216,22 @@ def test_a_component_that_fails_leaves_its_place_in_the_log() -> None:
             text = Layout.of(directory).log(name).read_text()
             assert "ArithmeticError: as planned" in text
             assert "failing.py" in text
+
+
+def test_who_writes_to_a_reader_that_has_gone_is_told_so_and_lives() -> None:
+    """A balancer and whole clusters ended so (signal 13), whenever a client hung up at the wrong moment."""
+    with tree() as directory:
+
+        async def scenario(world: ProcWorld) -> None:
+            await world.start("p", "m", Spec("tests.proc.unread:run"))
+            await eventually(lambda: not world.running("p"), within=5)
+            assert (await world.status())["hosts"]["p"]["state"] == "exit 0"
+
+        play(directory, scenario)
+
+
+def test_a_command_ends_when_its_reader_has_gone() -> None:
+    """As in any shell: `yes | head` has an end. What a Python process ignores must not reach it."""
+    with tree() as directory:
+        leader = container(directory, "c1", "worker-0", "/bin/sh", "-c", "yes | head -1; sleep 60")
+        wait_for_group(leader, 2)

@@ -28,7 +28,7 @@ def compute(review: Review, sources: Sources) -> None:
         default = _default(sources)
         if default is None:
             _agree(review, 0, "")
-            review.with_spec(priority=0)
+            review.with_spec(priority=0, preemptionPolicy=spec.get("preemptionPolicy") or "PreemptLowerPriority")
             return
         name = name_of(default)
     elif type(name) is not str:

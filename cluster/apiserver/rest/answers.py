@@ -7,6 +7,7 @@ Source: Kubernetes API concepts, "Receiving resources as Tables"; metav1.Table, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ import yaml
 from cluster.api import versions
 from cluster.api.kinds import Kind
 from cluster.api.model import Model
-from cluster.api.printing import Printer
+from cluster.api.printing import Printer, since
 from cluster.apiserver.hub import Codec, item_of
 from cluster.apiserver.reads import list_metadata
 from cluster.apiserver.rest.negotiation import PARTIAL, PARTIAL_LIST, TABLE, YAML, Form
@@ -29,6 +30,15 @@ PIECE = 100
 INCLUDE = ("None", "Metadata", "Object")
 _INTEGERS = ("DESIRED", "CURRENT", "READY", "UP-TO-DATE", "AVAILABLE", "VALUE", "ACTIVE", "ALLOWED DISRUPTIONS")
 _CAPITALS = ("IP", "OS")
+
+
+def _scale(obj: Object, now: float) -> list[str]:
+    spec, status, meta = obj.get("spec") or {}, obj.get("status") or {}, obj["metadata"]
+    wanted, there = spec.get("replicas", 0), status.get("replicas", 0)
+    return [meta["name"], str(wanted), str(there), since(meta.get("creationTimestamp"), now)]
+
+
+SCALES = Printer(("NAME", "DESIRED", "AVAILABLE", "AGE"), _scale)
 
 
 def json_bytes(value: Any) -> bytes:
@@ -75,7 +85,9 @@ def body_of(form: Form, value: Any) -> bytes:
 
 
 def object_body(kind: Kind, form: Form, obj: Object, now: float, include: str = "Metadata") -> bytes:
-    """One object as `form` wants it. What is not an object of `kind` (a Status, a Scale) stays as it is."""
+    """One object as `form` wants it. What is not an object of `kind` (a Status) stays as it is, but for a Scale."""
+    if obj.get("kind") == "Scale" and form.transform:
+        kind = replace(kind, kind="Scale", printer=SCALES, model=None, form=None)
     if obj.get("kind") != kind.kind or not form.transform:
         return body_of(form, in_version(kind, obj))
     if form.transform == TABLE:

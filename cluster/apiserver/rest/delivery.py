@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from cluster.apiserver.rest import channels
+from cluster.apiserver.rest import channels, messages
 from cluster.apiserver.rest.exchange import Answer, failed
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.errors import StatusError
@@ -106,6 +106,50 @@ async def stream(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.Stre
         with suppress(asyncio.CancelledError):
             await work
     return response
+
+
+async def tell(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.StreamResponse:
+    """The same over a WebSocket, whose reader says nothing."""
+    socket = web.WebSocketResponse(
+        protocols=(flow.protocol,) if flow.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
+    )
+    try:
+        await socket.prepare(request)
+    except web.HTTPException as error:
+        return respond(failed(StatusError("BadRequest", f"this is no WebSocket: {str(error.text)[:200]}")), request)
+    outlet = _Outlet()
+    work = lasts(flow.run(outlet.write))
+    work.add_done_callback(lambda _: outlet.close())
+    speaking = asyncio.ensure_future(_speak(socket, flow, outlet))
+    leaving = asyncio.ensure_future(_left(socket))
+    stopped = False
+    try:
+        await asyncio.wait((speaking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        stopped = work.cancelled()
+        if outlet.behind or (speaking.done() and isinstance(speaking.exception(), TimeoutError)):
+            _cut(request)
+    finally:
+        ending = (work, speaking, leaving)
+        for one in ending:
+            one.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        await socket.close(code=WSCloseCode.GOING_AWAY if stopped else WSCloseCode.OK)
+    return socket
+
+
+async def _speak(socket: web.WebSocketResponse, flow: Flow, outlet: _Outlet) -> None:
+    """TimeoutError for a reader that does not read."""
+    with suppress(ConnectionError):  # the reader has gone
+        async for data in outlet:
+            for message in messages.of(data, flow.content_type, flow.protocol or ""):
+                async with asyncio.timeout(STALLED):
+                    await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
+
+
+async def _left(socket: web.WebSocketResponse) -> None:
+    """Until it has closed its end, or is gone. What it says is let fall."""
+    while (await socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+        pass
 
 
 async def converse(request: web.BaseRequest, talk: Duplex | Tunnel, lasts: Lasts) -> web.StreamResponse:

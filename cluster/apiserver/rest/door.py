@@ -25,6 +25,7 @@ from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.identity import ANONYMOUS, of_certificate
 from cluster.apiserver.rest.metered import Metered
 from cluster.apiserver.rest.metering import Meter, by_kind, plain
+from cluster.apiserver.rest.refusing import Refusing
 from cluster.errors import StatusError
 
 KEEP_ALIVE = 75.0
@@ -44,6 +45,7 @@ def context(place: Https) -> ssl.SSLContext | None:
     if not place.cert:
         return None
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.sslobject_class = Refusing
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.load_cert_chain(place.cert, place.key)
     if place.client_ca:
@@ -195,6 +197,8 @@ class Door:
             return delivery.respond(answer, request)
         if isinstance(answer, Duplex | Tunnel):
             return await delivery.converse(request, answer, self._lasts)
+        if answer.protocol is not None:
+            return await delivery.tell(request, answer, partial(self._flows, request))
         return await delivery.stream(request, answer, partial(self._flows, request))
 
 

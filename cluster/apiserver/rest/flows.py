@@ -34,10 +34,12 @@ class Raw(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An answer that goes on: `run(write)` until it is over."""
+    """An answer that goes on: `run(write)` until it is over. `protocol`: of the WebSocket whose messages it is, "" for
+    one that names none; None where it is the body of an answer."""
 
     content_type: str
     run: Callable[[Write], Awaitable[None]]
+    protocol: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

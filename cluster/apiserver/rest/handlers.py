@@ -278,7 +278,8 @@ class Handlers:
             raise refusals.bad_request(f"unrecognized includeObject value: {include!r}")
         if asked.verb == "watch":
             how = (form, include)
-            return _flowing(Flow(JSON, lambda write: watch(self._server, resource.kind, asked, how, write)), http)
+            flow = Flow(JSON, lambda write: watch(self._server, resource.kind, asked, how, write))
+            return _flowing(_carried(flow, http), http)
         if asked.verb in podstreams.STREAMS:
             return _flowing(await self._stream(asked, http), http)
         if asked.verb == "list":
@@ -356,7 +357,13 @@ class Handlers:
         if asked.verb in CONNECTS:
             await self._call(asked, http, lambda call: self._server.connect(KINDS["Pod"], asked.verb, pod, call))
         about = podstreams.Asked(http.query, http.values, http.headers)
-        return await podstreams.serve(asked.verb, self._server.rpc, pod, about)
+        flow = await podstreams.serve(asked.verb, self._server.rpc, pod, about)
+        return replace(flow, protocol=about.carrier()) if isinstance(flow, Flow) else flow
+
+
+def _carried(flow: Flow, http: Http) -> Flow:
+    """The same, over a WebSocket if one is asked for. BadRequest for a protocol that nobody knows."""
+    return replace(flow, protocol=podstreams.Asked(http.query, http.values, http.headers).carrier())
 
 
 def _flowing(flow: Flow | Duplex | Tunnel, http: Http) -> Flow | Duplex | Tunnel:

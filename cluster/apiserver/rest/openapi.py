@@ -87,6 +87,8 @@ def add(struct: Struct, schemas: dict[str, Object]) -> None:
     if struct.name in schemas:
         return
     schema: Object = {"type": "object", "properties": {}}
+    if struct.doc:
+        schema["description"] = struct.doc
     schemas[struct.name] = schema
     required = []
     for field in (struct.fields or {}).values():

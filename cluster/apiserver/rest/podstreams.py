@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.apiserver import refusals
-from cluster.apiserver.rest import channels, podlogs, podsessions, portforward
+from cluster.apiserver.rest import channels, messages, podlogs, podsessions, portforward
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.rpc import Rpc
 
@@ -30,7 +30,7 @@ class Asked:
 
     def protocol(self, known: Sequence[str]) -> str:
         """BadRequest for one that is no WebSocket, or speaks nothing that is known."""
-        if self._headers.get("upgrade", "").lower() != "websocket":
+        if not self._upgrades():
             raise refusals.bad_request(ADVICE)
         named = self._headers.get("sec-websocket-protocol", "")
         offered = [part.strip() for part in named.split(",") if part.strip()]
@@ -39,10 +39,19 @@ class Asked:
             raise refusals.bad_request(f"none of the protocols {', '.join(offered)} is known; {known[0]} is")
         return protocol
 
+    def carrier(self) -> str | None:
+        """The protocol of the WebSocket that is to carry what goes on, None for a plain answer. BadRequest for one that
+        is not known."""
+        return self.protocol(messages.PROTOCOLS) if self._upgrades() else None
+
+    def _upgrades(self) -> bool:
+        return self._headers.get("upgrade", "").lower() == "websocket"
+
 
 async def serve(verb: str, rpc: Rpc, pod: Object, asked: Asked) -> Flow | Duplex | Tunnel:
     """StatusError for what cannot be meant, and as the kubelet says for a log that there is not."""
     if verb == "log":
+        asked.carrier()
         log = podlogs.Log(rpc, pod, asked.query)
         await log.begin()
         return Flow("text/plain", log.run)

@@ -10,11 +10,10 @@ from typing import Protocol
 
 from cluster.api.kinds import Kind
 from cluster.apiserver.arguments import Arguments
-from cluster.apiserver.reads import Reader, Reads
+from cluster.apiserver.reads import CATCH_UP, Reader, Reads
 from cluster.apiserver.rest import answers, statuses
 from cluster.apiserver.rest.flows import Write
 from cluster.apiserver.rest.negotiation import Form
-from cluster.apiserver.rest.patience import PATIENCE
 from cluster.apiserver.rest.requests import Ask
 from cluster.errors import StatusError
 from cluster.world.host import Host
@@ -44,7 +43,7 @@ async def watch(server: Server, kind: Kind, asked: Ask, how: tuple[Form, str], w
     try:
         async with asyncio.timeout(seconds):
             await server.opened()
-            reader = Reader(send, codec, PATIENCE, asked.initial)
+            reader = Reader(send, codec, CATCH_UP, asked.initial)
             await server.reads.watch(kind, Arguments(asked.args), reader)
     except TimeoutError:
         return

@@ -36,7 +36,7 @@ from typing import Any, NoReturn
 
 from cluster.world.proc.control import Message
 from cluster.world.proc.growth import Growth
-from cluster.world.proc.osprocess import call_me, default_signals, die_with, redirect
+from cluster.world.proc.osprocess import call_me, command_signals, default_signals, die_with, redirect
 from cluster.world.proc.peer import Peer
 
 
@@ -173,6 +173,7 @@ class Containers:
             for number, limits in start.rlimits.items():
                 resource.setrlimit(number, limits)
             if function is None:
+                command_signals()
                 os.execvpe(start.argv[0], start.argv, start.env)
             os.close(writable)
         except BaseException as error:

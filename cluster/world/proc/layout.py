@@ -84,7 +84,9 @@ class Layout:
         return self.sockets / "containers.sock"
 
     def prepare(self) -> None:
-        """Make the folders and the version file, and clear what a killed tree left. Call with the lock held."""
+        """Make the folders and the version file, and clear what a killed tree left. Call with the lock held. The folder
+        is its owner's alone: what pods mount of Secrets lies in it as it is, and tokens, logs and audit logs."""
+        self.root.chmod(0o700)
         for name in FOLDERS:
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.version.write_text(VERSION + "\n")

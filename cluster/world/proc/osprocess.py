@@ -53,9 +53,17 @@ def redirect(log: Path | str) -> None:
 
 
 def default_signals() -> None:
-    """As a fresh process has them."""
+    """As a fresh Python process has them: SIGPIPE is ignored, so that a write to a connection whose reader has gone is
+    an error (EPIPE) and not the end of the writer. Who becomes another program says `command_signals` before."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def command_signals() -> None:
+    """As a command that is about to be executed expects them: exec keeps what is ignored, and Python ignores two."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -22,7 +22,7 @@ import sys
 import termios
 from typing import Any, NoReturn
 
-from cluster.world.proc.osprocess import die_with
+from cluster.world.proc.osprocess import command_signals, die_with
 
 SOCKET = "console"
 CHUNK = 64 * 1024
@@ -66,6 +66,7 @@ def _become(command: list[str], own: int, other: int, *, terminal: bool) -> NoRe
             os.dup2(own, number)
         if own > 2:
             os.close(own)
+        command_signals()
         os.execvpe(command[0], command, dict(os.environ))
     except OSError as error:
         os.write(2, f'exec: "{command[0]}": {error.strerror}\n'.encode())

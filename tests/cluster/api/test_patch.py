@@ -220,3 +220,8 @@ def test_any_list_of_operations_is_applied_or_refused_by_a_status(patch: list[Ob
         result = {"reason": refused.reason}
     assert pod == before
     assert result.get("reason", "Invalid") in ("Invalid", "BadRequest")
+
+
+def test_a_test_that_fails_says_which() -> None:
+    with pytest.raises(StatusError, match='testing value /kind failed: it is not "Node"'):
+        apply(_pod(), [{"op": "test", "path": "/kind", "value": "Node"}], "json")

@@ -9,6 +9,7 @@ from hypothesis import given
 
 from cluster.api.defaults import SCHEMAS, default
 from cluster.api.fielderrors import ROOT, Errors
+from cluster.api.kinds import KINDS
 from cluster.api.schema import REGISTRY, ListOf, Registry, Struct
 from cluster.api.validate import validate
 from tests.cluster.api.test_meta import JSON
@@ -127,3 +128,28 @@ def test_no_value_in_a_pod_breaks_defaulting_or_validation(value: Any) -> None:
         filled = default(obj)
         assert default(filled) == filled
         validate(filled)
+
+
+def test_what_a_struct_and_its_fields_are_may_take_several_lines() -> None:
+    registry = Registry()
+    registry.declare("""
+Leaf  green
+  kind     string
+  colour   red|green|blue = green
+           its hue,
+           seen from above
+  spec     string  its own words
+""")
+    leaf = registry.struct("Leaf")
+    assert leaf.doc == "green"
+    docs = {name: field.doc for name, field in (leaf.fields or {}).items()}
+    assert docs == {"kind": "what it is", "colour": "its hue, seen from above", "spec": "its own words"}
+
+
+def test_every_kind_says_what_it_is_and_so_do_the_fields_that_people_look_up() -> None:
+    for kind in KINDS.values():
+        assert REGISTRY.struct(kind.kind).doc, kind.kind
+    for name in ("PodSpec", "Container", "ServiceSpec", "ServicePort", "DeploymentSpec", "Probe", "EnvVarSource",
+                 "IngressSpec", "JobSpec", "Toleration", "ObjectMeta"):  # fmt: skip
+        fields = list((REGISTRY.struct(name).fields or {}).values())
+        assert sum(bool(field.doc) for field in fields) > len(fields) / 2, name

@@ -78,7 +78,9 @@ def test_tolerations_are_added_once() -> None:
 
 def test_priority() -> None:
     high = priority_class("high", 1000, preemptionPolicy="Never")
-    assert admitted(pod("a"))["spec"]["priority"] == 0
+    plain = admitted(pod("a"))["spec"]
+    assert (plain["priority"], plain["preemptionPolicy"]) == (0, "PreemptLowerPriority")
+    assert admitted(pod("a", preemptionPolicy="Never"))["spec"]["preemptionPolicy"] == "Never"
     spec = admitted(pod("a", priorityClassName="high"), high)["spec"]
     assert (spec["priority"], spec["preemptionPolicy"]) == (1000, "Never")
     assert admitted(pod("a"), priority_class("usual", 5, globalDefault=True))["spec"]["priorityClassName"] == "usual"

@@ -67,6 +67,25 @@ def test_what_was_removed_stays_away_until_it_is_made_anew() -> None:
     assert names(cache) == ["a"]
 
 
+def test_a_slow_answer_does_not_bring_back_what_the_watch_has_seen_end() -> None:
+    """A second DELETE of a pod that is going answers with the pod as it was; its end may be told of first."""
+    cache = pods()
+    owner = [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u1"}]
+    going: dict[str, Any] = {
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+        "deletionGracePeriodSeconds": 30,
+        "ownerReferences": owner,
+    }
+    cache.event("Pod", "ADDED", obj("a", 5, ownerReferences=owner))
+    cache.event("Pod", "MODIFIED", obj("a", 6, **going))
+    cache.event("Pod", "DELETED", obj("a", 9, **going))
+    cache.written(obj("a", 6, **going))
+    assert names(cache) == []
+    assert cache.dependents("u1") == []
+    cache.written(obj("a", 11))
+    assert names(cache) == ["a"]
+
+
 def test_a_list_removes_what_it_does_not_have_unless_that_is_newer() -> None:
     cache = pods()
     cache.written(obj("old", 3))
@@ -126,9 +145,9 @@ history = st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=12)
 
 
 @given(history, st.randoms(use_true_random=False))
-def test_answers_that_run_ahead_of_the_watch(story: list[tuple[str, bool]], dice: Any) -> None:
-    """The watch tells the history in order; answers to our own writes come at any time before that. At the end the
-    cache has what the history ends with, and on the way no object's revision ever falls."""
+def test_answers_that_run_ahead_of_the_watch_or_lag_behind_it(story: list[tuple[str, bool]], dice: Any) -> None:
+    """The watch tells the history in order; answers to our own writes come at any time before that, or after. At the
+    end the cache has what the history ends with, and on the way no object's revision ever falls."""
     facts = [(obj(name, i), alive) for i, (name, alive) in enumerate(story, 1)]
     cache, last = pods(), dict[str, int]()
 
@@ -140,10 +159,13 @@ def test_answers_that_run_ahead_of_the_watch(story: list[tuple[str, bool]], dice
 
     cache.on_change("Pod", check)
     for at, (fact, alive) in enumerate(facts):
-        for ahead, lives in facts[at:]:
-            if dice.random() < 0.3:
-                stamped = {**ahead["metadata"], **({} if lives else {"deletionTimestamp": "t"})}
-                cache.written({**ahead, "metadata": stamped})
-        cache.event("Pod", "MODIFIED" if alive else "DELETED", fact)
+        answers = [other for other in facts[at:] if dice.random() < 0.3]
+        lagging = [other for other in facts[: at + 1] if dice.random() < 0.1]
+        for told in (True, False):
+            for other, lives in answers if told else lagging:
+                stamped = {**other["metadata"], **({} if lives else {"deletionTimestamp": "t"})}
+                cache.written({**other, "metadata": stamped})
+            if told:
+                cache.event("Pod", "MODIFIED" if alive else "DELETED", fact)
     ends = {fact["metadata"]["name"]: alive for fact, alive in facts}
     assert names(cache) == sorted(name for name, alive in ends.items() if alive)

@@ -83,6 +83,22 @@ def test_all_apiservers_gone() -> None:
     simulate(story, apiservers=2)
 
 
+def test_events_of_one_second_are_listed_in_the_order_in_which_they_happened() -> None:
+    """kubectl sorts them by the second only, and leaves the rest as the list has it, which goes by name."""
+
+    async def story(cluster: Cluster) -> None:
+        client = await cluster.client()
+        made = await client.create(pod("web"))
+        told = [f"Step{i}" for i in range(8)]
+        for reason in told:
+            client.event(made, "Normal", reason, "done")
+        await asyncio.sleep(1)
+        events = (await client.list("Event", "default"))["items"]
+        assert [event["reason"] for event in events] == told
+
+    simulate(story)
+
+
 def test_events_are_recorded_in_the_background() -> None:
     async def story(cluster: Cluster) -> None:
         client = await cluster.client()

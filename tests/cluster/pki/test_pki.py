@@ -65,9 +65,18 @@ def test_renewed_for_so_many_days(tmp_path: Path) -> None:
     assert chest.facts("apiserver-0").not_after == later + timedelta(days=3000)
     assert chest.facts("apiserver-0").hosts == SERVER.hosts
     with pytest.raises(UsageError, match="the authority itself ends"):
-        chest.renew(["apiserver-0"], later, 4000)
+        chest.renew(["apiserver-0"], later, 7201)
     with pytest.raises(UsageError, match="missing"):
         chest.pair("nobody")
+
+
+def test_ten_years_can_be_had_at_once_and_after_some_years(tmp_path: Path) -> None:
+    chest = Chest(tmp_path)
+    chest.ensure("dev", {"apiserver-0": SERVER}, NOW, 3650)
+    assert chest.facts("apiserver-0").not_after == NOW + timedelta(days=3650)
+    later = NOW + timedelta(days=3000)
+    chest.renew(["apiserver-0"], later, 3650)
+    assert chest.facts("apiserver-0").not_after == later + timedelta(days=3650)
 
 
 def test_a_kubeconfig_has_everything_inline(tmp_path: Path) -> None:

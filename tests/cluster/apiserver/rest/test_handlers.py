@@ -195,6 +195,9 @@ def test_scale_by_every_method() -> None:
         await browser.ask("POST", base, deployment("d", 2))
         scale = await browser.ask("GET", f"{base}/d/scale")
         assert (scale["kind"], scale["spec"]["replicas"]) == ("Scale", 2)
+        table = await browser.ask("GET", f"{base}/d/scale", accept=TABLE)
+        assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert table["rows"][0]["cells"][:3] == ["d", 2, 0]
         merge = "application/merge-patch+json"
         patched = await browser.ask("PATCH", f"{base}/d/scale", {"spec": {"replicas": 5}}, content_type=merge)
         assert patched["spec"]["replicas"] == 5
@@ -254,5 +257,31 @@ def test_who_is_nobody_sees_that_it_lives_and_nothing_else() -> None:
         assert (await browser.ask("POST", base, config_map("x")))["code"] == 403
         browser.who = Who("kubernetes-admin", ("system:masters", AUTHENTICATED))
         assert (await browser.ask("GET", f"{base}/x"))["code"] == 404
+
+    browse(story)
+
+
+def test_who_asks_for_a_revision_that_is_not_there_yet_is_soon_told_so() -> None:
+    async def story(browser: Browser) -> None:
+        base, loop = "/api/v1/namespaces/default/configmaps", asyncio.get_running_loop()
+        for query in ({"resourceVersion": "99999999"}, {"continue": "99999999:z"}):
+            began = loop.time()
+            status = await browser.ask("GET", base, query=query)
+            assert (status["code"], status["details"]) == (504, {"retryAfterSeconds": 1})
+            assert loop.time() - began < 5
+        began = loop.time()
+        events, watching = await browser.watch(base, resourceVersion="99999999")
+        await watching
+        assert events[-1]["object"]["code"] == 504
+        assert loop.time() - began < 5
+
+    browse(story)
+
+
+def test_a_namespace_whose_spec_is_no_map_is_refused() -> None:
+    async def story(browser: Browser) -> None:
+        merge = "application/merge-patch+json"
+        status = await browser.ask("PATCH", "/api/v1/namespaces/default", {"spec": 5}, content_type=merge)
+        assert (status["code"], status["reason"]) == (422, "Invalid")
 
     browse(story)
