@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,25 @@ def describe(judged: Judged) -> list[str]:
     return lines
 
 
-def _of_folder(path: Path) -> tuple[Run, Sequence[Asked]]:
-    """A run and the checks of its scenario."""
-    from cluster.experiments.folder import load, place_of
-    from cluster.scenario.reader import read
+def _of_folder(path: Path) -> tuple[Run, list[str]]:
+    """A run, and what is missing of it. A run that lacks a part never holds: it is one that did not come to its end."""
+    from cluster.experiments.folder import lacks, load
 
     run, _ = load(path)
-    return run, read(run.scenario, place_of(path) or str(path), path).checks
+    missing = lacks(path, run)
+    if missing and run.meta.complete:
+        run = replace(run, meta=replace(run.meta, complete=False, problem=missing[0]))
+    return run, missing
+
+
+def _checks_of(run: Run, path: Path) -> Sequence[Asked]:
+    """The checks of its scenario."""
+    from cluster.experiments.folder import SCENARIO, place_of
+    from cluster.scenario.reader import read
+
+    if not run.scenario:
+        raise UsageError("it is missing, and with it the checks", place=str(path / SCENARIO), remedy="--check NAME")
+    return read(run.scenario, place_of(path) or str(path), path).checks
 
 
 def _read(path: Path) -> bytes:
@@ -150,12 +163,18 @@ def check_command(file: str | None, names: tuple[str, ...], listed: bool, **chos
         raise UsageError("which history?", place="check", remedy="FILE, or --list for the checks that there are")
     path, asked = Path(file), [parse_check(name) for name in names]
     if path.is_dir():
-        if chosen["to"] or chosen["model"] or chosen["format"]:
-            raise UsageError("a folder has its own format and checks", place=file, remedy="--check NAME, or a FILE")
-        run, wanted = _of_folder(path)
-        return _say(judge(run, asked or wanted, time.monotonic), chosen["output"], "")
+        if chosen["model"] or chosen["format"]:
+            remedy = "--check NAME, such as --check linearizable:model=keyspace, or a FILE"
+            raise UsageError("a folder has its own format and checks", place=file, remedy=remedy)
+        run, missing = _of_folder(path)
+        if chosen["to"]:
+            if missing and not chosen["salvage"]:
+                raise UsageError(missing[0], place=file, remedy="--salvage writes the operations that are there")
+            return _convert(run.operations, chosen["to"], chosen["output"])
+        return _say(judge(run, asked or _checks_of(run, path), time.monotonic), chosen["output"], "; ".join(missing))
     if path.name in PARTS and (path.parent / "run.json").exists():
-        raise UsageError("a part of a run's folder", place=file, remedy=f"launch.py check {path.parent}")
+        remedy = f"launch.py check {path.parent}, or with --to FORMAT for its operations in another format"
+        raise UsageError("a part of a run's folder", place=file, remedy=remedy)
     loaded = formats.load(_read(path), file, chosen["format"] or "", chosen["salvage"])
     if chosen["to"]:
         return _convert(loaded.history, chosen["to"], chosen["output"])

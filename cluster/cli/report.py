@@ -6,7 +6,6 @@ says so, and exit status 2.
 
 from __future__ import annotations
 
-import json
 import webbrowser
 from pathlib import Path
 
@@ -57,16 +56,7 @@ def whole(folder: Path) -> tuple[Run, Verdict, list[str]]:
     missing = []
     if not run.meta.complete:
         missing.append(f"the run did not come to its end: {run.meta.problem or 'it was interrupted, or still goes on'}")
-    told = json.loads((folder / files.SUMMARY).read_text()).get("counts", {})
-    held = {
-        "operations": (len(run.operations), files.HISTORY),
-        "records": (len(run.records), files.JOURNAL),
-        "events": (len(run.events), files.EVENTS),
-        "watches": (len(run.watches), files.EVENTS),
-    }
-    for name, (count, file) in held.items():
-        if count < told.get(name, 0):
-            missing.append(f"{file} holds {count} of {told[name]} {name}")
+    missing += files.lacks(folder, run)
     if verdict is None:
         missing.append(f"no {files.VERDICT}: nobody has judged it")
         verdict = Verdict("unknown", "nobody has judged this run")

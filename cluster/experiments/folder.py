@@ -93,6 +93,22 @@ def load(directory: Path) -> tuple[Run, Verdict | None]:
     return run, _verdict(directory / VERDICT)
 
 
+def lacks(directory: Path, run: Run) -> list[str]:
+    """What the files of a loaded run hold less of than `run.json` says that was written: a sentence for each."""
+    told = _json(directory / SUMMARY).get("counts") or {}
+    held = {
+        "operations": (len(run.operations), HISTORY),
+        "records": (len(run.records), JOURNAL),
+        "events": (len(run.events), EVENTS),
+        "watches": (len(run.watches), EVENTS),
+    }
+    return [
+        f"{file} holds {count} of {told[name]} {name}"
+        for name, (count, file) in held.items()
+        if count < told.get(name, 0)
+    ]
+
+
 def _summary(directory: Path, run: Run, place: str) -> None:
     counts = {"operations": len(run.operations), "records": len(run.records), "events": len(run.events)}
     data = {

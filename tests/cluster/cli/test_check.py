@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from cluster.cli.main import main
-from cluster.history.formats import dump
+from cluster.experiments import folder
+from cluster.history.formats import dump, load
 from cluster.history.record import Operation
 from tests.cluster.history.runs import op, read, write
+from tests.cluster.report.runs import store_run
 
 GOOD = [write(1, 0, 1), read(1, 2, 3)]
 BAD = [write(1, 0, 1), read(7, 2, 3)]
@@ -69,6 +72,52 @@ def test_a_torn_history_can_be_saved(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "record 2: cut off at byte" in capsys.readouterr().err
     assert main(["check", str(path), "--salvage"]) == 0
     assert "what is before it:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "check", "said"),
+    [
+        (folder.HISTORY, "linearizable", "of [0-9]+ operations"),
+        (folder.JOURNAL, "one-leader-per-term", "of [0-9]+ records"),
+    ],
+)
+def test_a_run_whose_files_were_cut_off_never_holds(
+    file: str, check: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.write(store_run(), None, tmp_path)
+    assert main(["check", str(tmp_path), "--check", check]) == 0
+    part = tmp_path / file
+    part.write_bytes(part.read_bytes()[:-5])
+    capsys.readouterr()
+    assert main(["check", str(tmp_path), "--check", check]) == 2
+    out = capsys.readouterr().out.splitlines()
+    assert re.match(f"cut off: {file} holds [0-9]+ {said}", out[0])
+    assert out[1].startswith(f"ok        {check}: ")
+    assert re.match(f"unknown: .*{file} holds", out[-1])
+
+
+def test_the_operations_of_a_run_are_written_in_another_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = store_run()
+    place, target = tmp_path / "run", tmp_path / "out.edn"
+    folder.write(run, None, place)
+    assert main(["check", str(place), "--to", "edn", "-o", str(target)]) == 0
+    assert len(load(target.read_bytes(), "out").history) == len(run.operations)
+    (place / folder.HISTORY).write_bytes((place / folder.HISTORY).read_bytes()[:-5])
+    assert main(["check", str(place), "--to", "edn", "-o", str(target)]) == 2
+    assert "--salvage" in capsys.readouterr().err
+    assert main(["check", str(place), "--to", "edn", "-o", str(target), "--salvage"]) == 0
+
+
+def test_a_run_without_its_scenario_is_judged_by_checks_that_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.write(store_run(), None, tmp_path)
+    (tmp_path / folder.SCENARIO).unlink()
+    assert main(["check", str(tmp_path)]) == 2
+    assert f"{tmp_path / folder.SCENARIO}: it is missing" in capsys.readouterr().err
+    assert main(["check", str(tmp_path), "--check", "linearizable"]) == 0
 
 
 @pytest.mark.parametrize(
