@@ -260,7 +260,9 @@ def _template(ref: Part, named: Mapping[str, Part], mesh: Mesh, above: tuple[str
         return []
     inner_spec = given.need(FIELDS[kind], f"the spec of the {kind}")
     given.rest()
+    mesh.deadline = deadline
     steps = KINDS[kind](inner_spec, mesh) if inner_spec is not None else []
+    mesh.deadline = 0.0
     return _during(part, steps, deadline, mesh)
 
 

@@ -32,6 +32,8 @@ class Mesh:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.namespace = "default"
+        self.deadline = 0.0
+        """Of the template of a Workflow that is read; 0 outside of one."""
         self.notes: list[str] = []
 
     def problem(self, part: Part, text: str, remedy: str = "") -> None:
@@ -187,7 +189,7 @@ def pod(spec: Part, mesh: Mesh) -> list[Step]:
     action = given.text("action")
     found = target_of(spec, mesh.namespace, mesh.reading)
     duration = given.take("duration")
-    lasting = mesh.duration(duration)
+    lasting = mesh.duration(duration) or mesh.deadline
     grace = given.take("gracePeriod")
     containers = given.take("containerNames")
     given.rest(_CLUSTERS)

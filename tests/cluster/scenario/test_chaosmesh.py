@@ -232,6 +232,12 @@ def test_a_serial_workflow_goes_from_deadline_to_deadline() -> None:
     assert timeline("Workflow", spec) == [{"sequence": [JUMP, wait, {"wait": "5s"}, JUMP, wait]}]
 
 
+def test_a_pod_failure_in_a_workflow_lasts_as_long_as_its_deadline() -> None:
+    failure = {"templateType": "PodChaos", "podChaos": {"action": "pod-failure", **STORE}}
+    spec = workflow({"name": "a", "deadline": "40s", **failure})
+    assert timeline("Workflow", spec) == [{"kill": "one of kind:store", "for": "40s"}, {"wait": "40s"}]
+
+
 def test_a_parallel_workflow_with_a_schedule_inside() -> None:
     schedule = {"schedule": "@every 10s", "type": "PodChaos", "podChaos": {"action": "pod-kill", **STORE}}
     spec = workflow(
