@@ -17,7 +17,8 @@ STEADY = "steady state"
 
 
 def _judge_hit(run: Run, _: Options) -> Finding:
-    """Every strike was carried out, and something came its way and was hit."""
+    """Every strike was carried out, and something came its way and was hit. One that let through what it should have
+    hit violates; one that could not be carried out, or had nothing to hit, only leaves the run without its test."""
     if not run.strikes:
         return saw_nothing("faults-hit", "strikes")
     told = [_strike(s) for s in run.strikes]
@@ -25,12 +26,12 @@ def _judge_hit(run: Run, _: Options) -> Finding:
     passed = [s for s in run.strikes if not s.error and s.proof == "not confirmed"]
     idle = [s for s in run.strikes if not s.error and s.proof == "nothing to hit"]
     figures = {"strikes": float(len(run.strikes)), "confirmed": float(sum(s.proof == "confirmed" for s in run.strikes))}
-    evidence = {"strikes": [s.id for s in (*failed, *passed, *idle)]}
+    evidence = {"strikes": [s.id for s in (*passed, *failed, *idle)]}
     count = len(run.strikes)
-    if failed or passed:
-        return Finding("faults-hit", "violated", _strike((*failed, *passed)[0]), count, told, evidence, figures)
-    if idle:
-        return Finding("faults-hit", "unknown", _strike(idle[0]), count, told, evidence, figures)
+    if passed:
+        return Finding("faults-hit", "violated", _strike(passed[0]), count, told, evidence, figures)
+    if failed or idle:
+        return Finding("faults-hit", "unknown", _strike((*failed, *idle)[0]), count, told, evidence, figures)
     summary = "the only strike hit something" if count == 1 else f"all {count} strikes hit something"
     return Finding("faults-hit", "ok", summary, count, told, figures=figures)
 

@@ -155,7 +155,9 @@ def test_faults_must_hit() -> None:
     assert say("faults-hit", run(strikes=[hit, idle])).said == "unknown"
     told = say("faults-hit", run(strikes=[hit, idle, passed]))
     assert (told.said, told.summary) == ("violated", "loss it at 5.0 s: not confirmed (0 hit, 4 let through)")
-    assert "could not be carried out: no such host" in say("faults-hit", run(strikes=[failed])).summary
+    told = say("faults-hit", run(strikes=[hit, idle, failed]))
+    assert (told.said, told.summary) == ("unknown", "pause it at 5.0 s could not be carried out: no such host")
+    assert say("faults-hit", run(strikes=[failed, passed])).said == "violated"
 
 
 def test_the_steady_state_must_hold_again() -> None:
