@@ -97,6 +97,10 @@ def cli() -> None:
     """Capstan: a Kubernetes-shaped cluster of real processes that you can break on purpose."""
 
 
+JUDGING = frozenset({"run", "replay", "check", "cap"})
+"""Commands whose exit status 1 is a verdict (violated, or another run): whatever kept them from one is 2."""
+
+
 def main(args: Sequence[str]) -> int:
     """Run one command; the exit status."""
     with _told_to_end():
@@ -121,6 +125,7 @@ def _told_to_end() -> Iterator[None]:
 
 
 def _run(args: Sequence[str]) -> int:
+    broken = 2 if args and args[0] in JUDGING else 1
     try:
         result = cli.main(args=list(args), prog_name="launch.py", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -133,22 +138,22 @@ def _run(args: Sequence[str]) -> int:
             text = f"{text.rstrip('.')} (see `{hint.command_path} --help`)"
         return _say(text, 2)
     except UsageError as error:
-        return _say(str(error), error.status)
+        return _say(str(error), max(error.status, broken))
     except StatusError as error:
-        return _say(describe_error(error), 1)
+        return _say(describe_error(error), broken)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush says nothing
         return 141
     except (OSError, TimeoutError, WireError) as error:
-        return _say(f"{type(error).__name__}: {error or 'no answer in time'}; see `launch.py status`", 1)
+        return _say(f"{type(error).__name__}: {error or 'no answer in time'}; see `launch.py status`", broken)
     except Exception as error:
         if os.environ.get("CAPSTAN_TRACE"):
             raise
         at = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(at.filename)}:{at.lineno}"
-        return _say(f"a bug at {where}: {type(error).__name__}: {error}; CAPSTAN_TRACE=1 shows more", 1)
+        return _say(f"a bug at {where}: {type(error).__name__}: {error}; CAPSTAN_TRACE=1 shows more", broken)
 
 
 def describe_error(error: StatusError, doing: str = "") -> str:

@@ -74,5 +74,5 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
 
 
 def test_a_cluster_that_is_named_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cap", "--name", "nowhere"]) == 1
+    assert main(["cap", "--name", "nowhere"]) == 2
     assert "there is no cluster 'nowhere' here" in capsys.readouterr().err
