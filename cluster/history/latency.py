@@ -90,7 +90,7 @@ CHECKS: Mapping[str, Check] = {
         _judge,
         ("operations",),
         {
-            "percentile": Option("number", "which", 99.0),
+            "percentile": Option("number", "which", 99.0, above=0, most=100),
             "atMost": Option("duration", "its bound"),
             "during": DURING,
             "kind": Option("word", "only operations of this kind", ""),

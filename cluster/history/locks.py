@@ -153,6 +153,6 @@ CHECKS: Mapping[str, Check] = {
         "No lease ends before its time.",
         _judge_early,
         ("operations",),
-        {"clockRate": Option("number", "how fast the fastest clock may run; 1 is true time", 1.0)},
+        {"clockRate": Option("number", "how fast the fastest clock may run; 1 is true time", 1.0, above=0)},
     ),
 }

@@ -6,6 +6,7 @@ Must not judge. Values come from YAML: a duration is a number of seconds or "500
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,12 +24,24 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h"
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option of a check, in the words that scenarios use. `choices`: of a word. duration: seconds; share: 0 to 1;
-    words: a list of them, or one text with commas."""
+    words: a list of them, or one text with commas. `above`, `most`: of a number, what it is greater than, and the
+    greatest that it may be."""
 
     type: OptionType
     doc: str
     default: Any = None
     choices: tuple[str, ...] = ()
+    above: float | None = None
+    most: float | None = None
+
+    def bounds(self) -> str:
+        """In words; "" if every number will do."""
+        above = "" if self.above is None else f"more than {self.above:g}"
+        most = "" if self.most is None else f"at most {self.most:g}"
+        return " and ".join(filter(None, (above, most)))
+
+    def allows(self, number: float) -> bool:
+        return (self.above is None or number > self.above) and (self.most is None or number <= self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +99,21 @@ def _share(_: Option, value: Any) -> float:
     return number
 
 
-def _number(_: Option, value: Any) -> float:
-    return _plain(value, "a number")
+def _number(option: Option, value: Any) -> float:
+    return _bounded(option, _plain(value, "a number"))
 
 
-def _integer(_: Option, value: Any) -> int:
+def _integer(option: Option, value: Any) -> int:
     number = _plain(value, "a whole number")
-    if number != int(number):
+    if not math.isfinite(number) or number != int(number):
         raise ValueError("a whole number")
-    return int(number)
+    return int(_bounded(option, number))
+
+
+def _bounded(option: Option, number: float) -> float:
+    if math.isnan(number) or not option.allows(number):
+        raise ValueError(f"a number {option.bounds()}".rstrip())
+    return number
 
 
 def _flag(_: Option, value: Any) -> bool:

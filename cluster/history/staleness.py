@@ -169,7 +169,7 @@ CHECKS: Mapping[str, Check] = {
             "site": Option("text", "only at sites like this, or on this side (majority, minority)", ""),
             "during": DURING,
             "atMost": Option("duration", "the oldest read"),
-            "versions": Option("integer", "the most writes behind"),
+            "versions": Option("integer", "the most writes behind", above=-1),
             "share": Option("share", "of reads that may be stale at all"),
         },
     )

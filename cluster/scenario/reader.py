@@ -245,6 +245,8 @@ def _check_options(
             continue
         option = offered[key]
         read = fields.value(Field(option.type, option.doc, choices=option.choices), p, reading)
-        if read is not fields.WRONG:
+        if option.type in ("number", "integer") and read is not fields.WRONG and not option.allows(read):
+            reading.problems.add(p, f"{key} of {read:g} is not possible", option.bounds())
+        elif read is not fields.WRONG:
             found[key] = read
     return found

@@ -91,6 +91,18 @@ def test_options_of_a_wrong_kind_are_refused(type: Any, given: Any) -> None:
         resolve({"o": Option(type, "it")}, {"o": given}, "f:1")
 
 
+@pytest.mark.parametrize("given", [0, -5, 101, "nan", "inf"])
+def test_numbers_beyond_their_bounds_are_refused(given: Any) -> None:
+    with pytest.raises(UsageError, match="f:1: percentile: .* is not a number more than 0 and at most 100"):
+        resolve(CHECKS["latency"].options, {"percentile": given}, "f:1")
+
+
+@pytest.mark.parametrize("given", ["inf", "nan", 0])
+def test_a_bound_on_the_search_is_a_number_of_steps(given: Any) -> None:
+    with pytest.raises(UsageError, match="f:1: steps"):
+        resolve(CHECKS["linearizable"].options, {"steps": given}, "f:1")
+
+
 def verdict(operations: Any, expect: Said = "ok", **parts: Any) -> tuple[str, int]:
     found = judge(run(operations=operations, **parts), [Ask("linearizable", {}, expect)])
     return found.outcome, found.status
