@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from cluster.api import meta
 from cluster.api.views import pod_node
@@ -16,7 +17,7 @@ from cluster.history.containers import Spell, spells
 from cluster.history.finding import Finding, saw_nothing
 from cluster.history.options import Option, Options
 from cluster.history.run import Run, Seen
-from cluster.history.spans import because
+from cluster.history.spans import because, until
 from cluster.history.tally import Objects, called, observed
 
 
@@ -57,6 +58,21 @@ def _story(run: Run, key: str, pair: tuple[Spell, Spell], history: Mapping[str, 
     for sentence in because(run, old.node, since, new.since):
         heard = "" if deleted is None else f", so its kubelet did not hear of the deletion at {deleted:.1f} s"
         yield f"{sentence}{heard}"
+    gone = _deleted(history[new.uid], new.since)
+    if gone is not None:
+        yield f"the one on {new.node} had been deleted at {gone:.3f} s already: its kubelet did not know of that"
+        for name in (*_liars(run, new.since), *_kubelets(run, new.node)):
+            yield from because(run, name, gone, new.since)
+
+
+def _liars(run: Run, at: float) -> list[str]:
+    """Apiservers that showed the past, or left something out, at that time."""
+    told = [s for s in run.strikes if s.action == "api" and s.args.get("way") in ("stale", "missed") and not s.error]
+    return list(dict.fromkeys(name for s in told if s.since <= at < until(s, run) for name in s.targets))
+
+
+def _kubelets(run: Run, node: str | None) -> list[str]:
+    return [host for host, machine in run.meta.machines.items() if machine == node and host.startswith("kubelet")]
 
 
 def _deleted(events: list[Seen], until: float) -> float | None:
@@ -69,13 +85,16 @@ def _deleted(events: list[Seen], until: float) -> float | None:
 
 def _terminating(run: Run, options: Options) -> Finding:
     """Every pod that stays Terminating beyond its grace has a reason that can be told: a node that is cut off, stopped
-    or gone, or a finalizer."""
+    or gone, or a finalizer. What kept pods that did end at last is told too, and judges nothing."""
     name = "terminating-explained"
     objects, marked = Objects(), {}
     looked_at = 0
+    ended: list[str] = []
     for event in observed(run, "Pod", "Node"):
-        objects.take(event)
         uid = meta.uid_of(event.object)
+        if event.kind == "Pod" and event.type == "DELETED" and uid in marked:
+            ended += _ended(run, objects, event, marked[uid], options["within"])
+        objects.take(event)
         if event.kind == "Pod" and meta.deleting(event.object) and uid not in marked:
             marked[uid] = event.time
             looked_at += 1
@@ -86,14 +105,14 @@ def _terminating(run: Run, options: Options) -> Finding:
     shown: list[list[str]] = []
     for pod in objects.of("Pod").values():
         uid = meta.uid_of(pod)
-        grace = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
+        grace = _grace(pod)
         late = run.meta.seconds - marked.get(uid, math.inf)
         if late <= grace + options["within"]:
             continue
         head = (
             f"{called(pod)} has been Terminating for {late:.1f} s (deleted at {marked[uid]:.1f} s, grace {grace:g} s)"
         )
-        reasons = _reasons(run, objects, pod, marked[uid])
+        reasons = _reasons(run, objects, pod, (marked[uid], run.meta.seconds))
         told.append(f"{head}: {reasons[0]}" if reasons else f"{head}, and nothing that is known keeps it")
         if not reasons:
             unexplained.append(told[-1])
@@ -102,17 +121,33 @@ def _terminating(run: Run, options: Options) -> Finding:
     if unexplained:
         return Finding(name, "violated", unexplained[0], looked_at, told, {"objects": shown}, figures)
     summary = f"{len(told)} of {looked_at} deleted pods stay, each for a known reason" if told else "no pod stays"
-    return Finding(name, "ok", summary, looked_at, told, {}, figures)
+    if ended:
+        more = f" (and {len(ended) - 1} more)" if len(ended) > 1 else ""
+        summary += f"; {ended[0]}{more}"
+    return Finding(name, "ok", summary, looked_at, [*told, *ended], {}, figures | {"stayed": float(len(ended))})
 
 
-def _reasons(run: Run, objects: Objects, pod: Mapping[str, object], since: float) -> list[str]:
+def _ended(run: Run, objects: Objects, event: Seen, since: float, within: float) -> list[str]:
+    """Of a pod that is removed now: how long it took beyond its grace, and why if that is known; [] if it was in time."""
+    pod, grace = event.object, _grace(event.object)
+    if event.time - since <= grace + within:
+        return []
+    reasons = _reasons(run, objects, pod, (since, event.time))
+    why = f": {reasons[0]}" if reasons else ""
+    return [f"{called(pod)} was Terminating from {since:.1f} s to {event.time:.1f} s, grace {grace:g} s{why}"]
+
+
+def _grace(pod: Mapping[str, Any]) -> float:
+    return float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
+
+
+def _reasons(run: Run, objects: Objects, pod: Mapping[str, object], span: tuple[float, float]) -> list[str]:
     node = pod_node(pod)
     found = [f"it waits for its finalizers {', '.join(meta.finalizers_of(pod))}"] if meta.finalizers_of(pod) else []
     if node and node not in objects.of("Node"):
         found.append(f"its node {node} is gone, so no kubelet confirms that it has stopped")
-    kubelets = [h for h, m in run.meta.machines.items() if m == node and h.startswith("kubelet")]
-    for name in dict.fromkeys((node, *kubelets)):
-        for sentence in because(run, name, since, run.meta.seconds) if name else ():
+    for name in dict.fromkeys((node, *_kubelets(run, node))):
+        for sentence in because(run, name, *span) if name else ():
             found.append(f"{sentence}, so nobody confirms that its containers have stopped")
     seen = objects.of("Node").get(node)
     ready = None if seen is None else meta.condition(seen, "Ready")

@@ -117,7 +117,13 @@ _WORDS = {
     "disk": "had a bad disk",
     "clockJump": "had a wrong clock",
     "clockDrift": "had a wrong clock",
-    "api": "was misbehaving",
+}
+_API = {
+    "slow": "was slow to answer",
+    "overloaded": "refused requests (429)",
+    "error": "answered with errors",
+    "stale": "served the past",
+    "missed": "left out events",
 }
 
 
@@ -126,7 +132,7 @@ def because(run: Run, name: str, since: float, end: float) -> list[str]:
     15.0 s"."""
     told = []
     for strike in strikes_on(run, name, since, end):
-        words = _WORDS.get(strike.action) or _cut(run, strike, name) or f"was under {strike.action}"
+        words = _WORDS.get(strike.action) or _API.get(str(strike.args.get("way")), "") or _cut(run, strike, name) or f"was under {strike.action}"
         over = "on" if strike.until is None else f"to {strike.until:.1f} s"
         told.append(f"{name} {words} from {strike.since:.1f} s {over} ({strike.name})")
     return told

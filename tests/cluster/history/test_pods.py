@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,24 @@ def test_two_pods_of_one_name_are_found_and_explained() -> None:
     ]
 
 
+def test_a_pod_that_was_started_after_its_deletion_is_explained_by_who_told_its_kubelet() -> None:
+    events = [
+        seen(1, "ADDED", pod("web-0", 1, "worker-1", "old")),
+        seen(2, "DELETED", pod("web-0", 2, "worker-1", "old")),
+        seen(3, "ADDED", pod("web-0", 4, "worker-2", "new")),
+    ]
+    records = [started(3.5, "kubelet-2", "new"), started(6, "kubelet-1", "old")]
+    past = strike("api", 1.5, None, "apiserver-1", args={"way": "stale"}, name="past")
+    again = strike("restart", 5, 5, "kubelet-1", name="restart kubelet-1")
+    finding = say("one-running-pod-per-identity", run(events=events, records=records, strikes=[past, again]))
+    assert list(finding.because) == [
+        "pod default/web-0 ran on worker-2 until the end and on worker-1 from 6.000 s",
+        "the one on worker-1 had been deleted at 2.000 s already: its kubelet did not know of that",
+        "apiserver-1 served the past from 1.5 s on (past)",
+        "kubelet-1 was being restarted from 5.0 s to 5.0 s (restart kubelet-1)",
+    ]
+
+
 def test_one_after_the_other_is_fine() -> None:
     assert say("one-running-pod-per-identity", moved(exited(9.19, "kubelet-1", "old"))).said == "ok"
 
@@ -50,8 +69,11 @@ def test_without_notes_of_kubelets_nobody_knows() -> None:
     assert say("one-running-pod-per-identity", run(events=moved().events)).said == "unknown"
 
 
+MARKED = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 1}
+
+
 def terminating(*strikes: Any, finalizers: list[str] | None = None, nodes: tuple[Seen, ...] = ()) -> Run:
-    marked: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 1}
+    marked: dict[str, Any] = {**MARKED}
     if finalizers:
         marked["finalizers"] = finalizers
     events = [
@@ -79,6 +101,19 @@ def test_pods_that_stay_terminating_have_a_reason(story: Run, said: str, why: st
     finding = say("terminating-explained", story)
     assert finding.said == said
     assert why in finding.proof
+
+
+def test_a_pod_that_stayed_and_then_ended_is_explained_too() -> None:
+    story = terminating(strike("isolate", 5, 12, "worker-1"))
+    gone = replace(story, events=(*story.events, seen(13, "DELETED", pod("web-0", 3, "worker-1", **MARKED))))
+    finding = say("terminating-explained", gone)
+    assert finding.said == "ok"
+    assert finding.summary == (
+        "no pod stays; Pod default/web-0 was Terminating from 6.0 s to 13.0 s, grace 1 s: worker-1 was cut off from "
+        "5.0 s to 12.0 s (isolate it), so nobody confirms that its containers have stopped"
+    )
+    soon = replace(story, events=(*story.events, seen(8, "DELETED", pod("web-0", 3, "worker-1", **MARKED))))
+    assert say("terminating-explained", soon).summary == "no pod stays"
 
 
 def daemon_pod(name: str, revision: int, where: str) -> dict[str, Any]:
