@@ -87,8 +87,8 @@ def _terminating(run: Run, options: Options) -> Finding:
     """Every pod that stays Terminating beyond its grace has a reason that can be told: a node that is cut off, stopped
     or gone, or a finalizer. What kept pods that did end at last is told too, and judges nothing."""
     name = "terminating-explained"
-    objects, marked = Objects(), {}
-    looked_at = 0
+    objects, looked_at = Objects(), 0
+    marked: dict[str, float] = {}
     ended: list[str] = []
     for event in observed(run, "Pod", "Node"):
         uid = meta.uid_of(event.object)
@@ -128,7 +128,7 @@ def _terminating(run: Run, options: Options) -> Finding:
 
 
 def _ended(run: Run, objects: Objects, event: Seen, since: float, within: float) -> list[str]:
-    """Of a pod that is removed now: how long it took beyond its grace, and why if that is known; [] if it was in time."""
+    """Of a pod that is removed now: how long it took, and why if that is known; [] if it was in time."""
     pod, grace = event.object, _grace(event.object)
     if event.time - since <= grace + within:
         return []

@@ -33,7 +33,9 @@ OPTIONS = {
     "serializable": Option("flag", "hold serializable reads against it too, which promise nothing of the kind", False),
     "seconds": Option("duration", "bound on the search of each key", 30.0),
     "steps": Option("integer", "bound on the search of each key, in steps of the model", 5_000_000, above=0),
-    "configurations": Option("integer", "bound on what the search of a key remembers (300 bytes each)", 2_000_000, above=0),
+    "configurations": Option(
+        "integer", "bound on what the search of a key remembers (300 bytes each)", 2_000_000, above=0
+    ),
     "clockRate": Option("number", "lock, lease: how fast the fastest clock may run, 1 is true time", 1.0, above=0),
 }
 _SAID: Mapping[str, Said] = {"ok": "ok", "illegal": "violated", "unknown": "unknown"}

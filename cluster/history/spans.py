@@ -132,7 +132,8 @@ def because(run: Run, name: str, since: float, end: float) -> list[str]:
     15.0 s"."""
     told = []
     for strike in strikes_on(run, name, since, end):
-        words = _WORDS.get(strike.action) or _API.get(str(strike.args.get("way")), "") or _cut(run, strike, name) or f"was under {strike.action}"
+        table, key = (_API, str(strike.args.get("way"))) if strike.action == "api" else (_WORDS, strike.action)
+        words = table.get(key) or _cut(run, strike, name) or f"was under {strike.action}"
         over = "on" if strike.until is None else f"to {strike.until:.1f} s"
         told.append(f"{name} {words} from {strike.since:.1f} s {over} ({strike.name})")
     return told

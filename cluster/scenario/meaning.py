@@ -25,10 +25,14 @@ def look(scenario: Scenario, part: Part, reading: Reading) -> None:
     given = part.fields()
     look_at_timeline(scenario, reading)
     _workloads(scenario, reading)
+    names = [workload.name or workload.type for workload in scenario.workloads]
     for condition, where in reading.conditions:
         if condition.subject == "operations" and where.path.startswith("steadyState"):
             text = f"{condition.text!r} before there are operations: the workload begins with the timeline"
             reading.problems.add(where, text, "an `await` at the timeline's start")
+        elif condition.subject == "operations" and condition.name and condition.name not in names:
+            remedy = suggest(condition.name, names) if names else "a workload"
+            reading.problems.add(where, f"there is no workload {condition.name!r}", remedy)
     _checks(scenario, given.get("checks", part), reading)
     if scenario.shape.only == "store":
         for condition, where in reading.conditions:

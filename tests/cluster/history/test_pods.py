@@ -69,7 +69,7 @@ def test_without_notes_of_kubelets_nobody_knows() -> None:
     assert say("one-running-pod-per-identity", run(events=moved().events)).said == "unknown"
 
 
-MARKED = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 1}
+MARKED: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 1}
 
 
 def terminating(*strikes: Any, finalizers: list[str] | None = None, nodes: tuple[Seen, ...] = ()) -> Run:

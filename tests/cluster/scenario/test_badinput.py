@@ -54,6 +54,15 @@ WRONG = [
         "f.yaml:2: checks[0].linearizable.modle: linearizable has no option 'modle'; did you mean 'model'?",
     ),
     (
+        "capstan: 1\nchecks: [linearizable: {model: lock, steps: 0}]\nworkload: lock\n",
+        "f.yaml:2: checks[0].linearizable.steps: steps of 0 is not possible; more than 0",
+    ),
+    (
+        "capstan: 1\nchecks: [linearizable]\nworkload: {type: register, name: clerks}\n"
+        "timeline:\n- await: operations of clrks unknown = 0\n",
+        "f.yaml:5: timeline[0].await: there is no workload 'clrks'; did you mean 'clerks'?",
+    ),
+    (
         "capstan: 1\nchecks: [linearizable: {model: kv}]\nworkload: register\n",
         "f.yaml:2: checks[0].linearizable.model: 'kv' is not possible here; one of register, keyspace, lock, lease",
     ),
