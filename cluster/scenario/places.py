@@ -227,6 +227,10 @@ def _amount(word: str) -> Iterator[Wrong]:
         yield str(error.args[0]), error.remedy
 
 
+OVERLAPPING = ("bridge", "majorities-ring")
+"""Shapes in which somebody hears more than one side."""
+
+
 def _partition(step: Step, extent: Extent) -> Iterator[Wrong]:
     between, shape, of = step.args.get("between", ()), step.args.get("shape", ""), step.args.get("of", ())
     if bool(between) == bool(shape):
@@ -240,6 +244,8 @@ def _partition(step: Step, extent: Extent) -> Iterator[Wrong]:
         count = extent.members if not of else None if known is None else len(known)
         if count is not None and count < SHAPES[shape]:
             yield f"{shape} divides at least {SHAPES[shape]}, and there are {count}", "a larger set, or another shape"
+        if step.args.get("oneWay") and shape in OVERLAPPING:
+            yield f"oneWay is not for {shape}: who hears whom is its shape", "leave it out, or another shape"
         if shape == "minority-with-leader" and extent.shape.engine in LEADERLESS:
             yield f"{shape}: nobody leads in engine {extent.shape.engine}", "engine: raft, or shape: minority"
     seen: dict[str, int] = {}

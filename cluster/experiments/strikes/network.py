@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.experiments.strikes import shapes
 from cluster.experiments.strikes.deed import Act, Deed, Strike, names
+from cluster.scenario.units import say_duration, say_share, say_size
 from cluster.world.faults import Bandwidth, Corrupt, Delay, DropNth, Duplicate, Loss, Partition, Reorder, Rule
 
 Shape = Callable[[Sequence[str], Random], shapes.Cut]
@@ -36,8 +37,9 @@ async def partition(act: Act) -> Deed:
         cut = shapes.divide(groups, one_way=act.arg("oneWay"))
     rules = await act.install(shapes.limited(cut, kinds=kinds).rules)
     sides = " | ".join(",".join(group) for group in cut.groups)
+    how = f"{_of(kinds)}{' (one way)' if act.arg('oneWay') else ''}"
     return Deed(
-        f"partition {f'{shape}: ' if shape else ''}{sides}",
+        f"partition {f'{shape}: ' if shape else ''}{sides}{how}",
         tuple(name for group in cut.groups for name in group),
         cut.groups,
         act.plain(),
@@ -58,10 +60,10 @@ async def _shaped(act: Act, shape: str) -> shapes.Cut:
         machine = act.cast.machine(leader)
         if machine not in of:
             raise act.refuse(f"the leader's machine {machine} is not in the set", "`of: members`")
-        return shapes.minority(of, act.dice, leader=machine)
-    if act.arg("oneWay"):
-        return shapes.divide(SHAPES[shape](of, act.dice).groups, one_way=True)
-    return SHAPES[shape](of, act.dice)
+        cut = shapes.minority(of, act.dice, leader=machine)
+    else:
+        cut = SHAPES[shape](of, act.dice)
+    return shapes.divide(cut.groups, one_way=True) if act.arg("oneWay") else cut
 
 
 async def isolate(act: Act) -> Deed:
@@ -75,13 +77,17 @@ async def isolate(act: Act) -> Deed:
     else:
         rule = Partition(src=targets, dst=others, both=direction == "both", kinds=kinds)
     rules = await act.install([rule])
-    words = {"both": "", "in": " (hears nobody)", "out": " (is heard by nobody)"}[direction]
+    words = _of(kinds) + {"both": "", "in": " (hears nobody)", "out": " (is heard by nobody)"}[direction]
     groups = (targets, others)
     return Deed(f"isolate {names(targets)}{words}", targets, groups, act.plain(), rules, undo=act.healing(rules))
 
 
-def _rule_strike(word: str, make: Callable[[Act, dict[str, Any]], Rule]) -> Strike:
-    """An action that is one rule on the links from some to others."""
+def _of(kinds: Sequence[str]) -> str:
+    return f" of {names(kinds)}" if kinds else ""
+
+
+def _rule_strike(word: str, how: Callable[[Act], str], make: Callable[[Act, dict[str, Any]], Rule]) -> Strike:
+    """An action that is one rule on the links from some to others. `how`: how much of it, in words."""
 
     async def strike(act: Act) -> Deed:
         src, dst = await act.some("from"), await act.some("to")
@@ -95,14 +101,26 @@ def _rule_strike(word: str, make: Callable[[Act, dict[str, Any]], Rule]) -> Stri
         rules = await act.install([make(act, fields)])
         arrow = "<->" if act.arg("both") else "->"
         links = f"{names(src) or 'anyone'} {arrow} {names(dst) or 'anyone'}"
-        about = f" of {names(act.arg('kinds'))}" if act.arg("kinds") else ""
-        return Deed(f"{word}{about} {links}", (*src, *dst), (), act.plain(), rules, undo=act.healing(rules))
+        name = f"{word} {how(act)}{_of(act.arg('kinds'))} {links}"
+        return Deed(name, (*src, *dst), (), act.plain(), rules, undo=act.healing(rules))
 
     return strike
 
 
+def _late(act: Act) -> str:
+    """ "20ms", "20ms normal, 5ms"."""
+    distribution, jitter = act.arg("distribution"), act.arg("jitter")
+    rest = "" if distribution == "constant" and not jitter else f" {distribution}"
+    return f"{say_duration(act.arg('by'))}{rest}{f', {say_duration(jitter)}' if jitter else ''}"
+
+
+def _share(act: Act) -> str:
+    return say_share(act.arg("probability"))
+
+
 delay = _rule_strike(
     "delay",
+    _late,
     lambda act, link: Delay(
         **link,
         seconds=act.arg("by"),
@@ -112,25 +130,36 @@ delay = _rule_strike(
     ),
 )
 loss = _rule_strike(
-    "loss", lambda act, link: Loss(**link, probability=act.arg("probability"), correlation=act.arg("correlation"))
+    "loss",
+    _share,
+    lambda act, link: Loss(**link, probability=act.arg("probability"), correlation=act.arg("correlation")),
 )
 duplicate = _rule_strike(
     "duplicate",
+    _share,
     lambda act, link: Duplicate(
         **link, probability=act.arg("probability"), spread=act.arg("spread"), correlation=act.arg("correlation")
     ),
 )
 reorder = _rule_strike(
     "reorder",
+    _share,
     lambda act, link: Reorder(
         **link, probability=act.arg("probability"), window=act.arg("window"), correlation=act.arg("correlation")
     ),
 )
 corrupt = _rule_strike(
-    "corrupt", lambda act, link: Corrupt(**link, probability=act.arg("probability"), correlation=act.arg("correlation"))
+    "corrupt",
+    _share,
+    lambda act, link: Corrupt(**link, probability=act.arg("probability"), correlation=act.arg("correlation")),
 )
 bandwidth = _rule_strike(
     "bandwidth",
+    lambda act: f"{say_size(act.arg('rate'))}/s",
     lambda act, link: Bandwidth(**link, bytes_per_second=float(act.arg("rate")), queue_seconds=act.arg("queue")),
 )
-drop_nth = _rule_strike("drop-nth", lambda act, link: DropNth(**link, n=act.arg("n"), then_every=act.arg("thenEvery")))
+drop_nth = _rule_strike(
+    "drop-nth",
+    lambda act: str(act.arg("n")) + (f" and each {act.arg('thenEvery')}" if act.arg("thenEvery") else ""),
+    lambda act, link: DropNth(**link, n=act.arg("n"), then_every=act.arg("thenEvery")),
+)

@@ -227,6 +227,33 @@ def test_objects_are_applied_scaled_changed_and_deleted() -> None:
     assert images == {"nginx", "nginx:1.27"}
 
 
+def test_a_minority_with_the_leader_may_be_cut_off_one_way() -> None:
+    run = told(story(step("partition", {"shape": "minority-with-leader", "oneWay": True}, lasting=1.0)))
+    (cut,) = run.strikes
+    (alone,), others = cut.groups
+    assert cut.name == f"partition minority-with-leader: {alone} | {','.join(others)} (one way)"
+    assert {run.meta.machines[link.src] for link in cut.links if link.hit} == {alone}
+
+
+def test_a_strikes_name_says_how_much() -> None:
+    run = told(
+        story(
+            step("delay", {"by": 0.02, "jitter": 0.005, "distribution": "normal"}, lasting=0.5),
+            step("delay", {"by": 0.02}, lasting=0.5),
+            step("loss", {"probability": 0.25, "kinds": ("raft.*",), "from": "store-0"}, lasting=0.5),
+            step("bandwidth", {"rate": 1e6}, lasting=0.5),
+            step("dropNth", {"n": 3, "thenEvery": 5}, lasting=0.5),
+        )
+    )
+    assert [strike.name for strike in run.strikes] == [
+        "delay 20ms normal, 5ms anyone -> anyone",
+        "delay 20ms anyone -> anyone",
+        "loss 25% of raft.* store-0 -> anyone",
+        "bandwidth 1MB/s anyone -> anyone",
+        "drop-nth 3 and each 5 anyone -> anyone",
+    ]
+
+
 def test_a_strike_that_cannot_be_carried_out_says_why_and_the_story_goes_on() -> None:
     run = told(
         story(

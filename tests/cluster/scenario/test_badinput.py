@@ -54,6 +54,11 @@ WRONG = [
         "f.yaml:2: checks[0].linearizable.modle: linearizable has no option 'modle'; did you mean 'model'?",
     ),
     (
+        "capstan: 1\nchecks: [faults-hit]\ntimeline:\n- partition: {shape: bridge, oneWay: true}\n",
+        "f.yaml:4: timeline[0]: partition: oneWay is not for bridge: who hears whom is its shape; leave it out, or "
+        "another shape",
+    ),
+    (
         "capstan: 1\nchecks: [linearizable: {model: lock, steps: 0}]\nworkload: lock\n",
         "f.yaml:2: checks[0].linearizable.steps: steps of 0 is not possible; more than 0",
     ),
