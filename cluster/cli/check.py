@@ -112,13 +112,14 @@ def _of_folder(path: Path) -> tuple[Run, list[str]]:
 
 
 def _checks_of(run: Run, path: Path) -> Sequence[Asked]:
-    """The checks of its scenario."""
+    """The checks of its scenario, in whichever format it was written."""
     from cluster.experiments.folder import SCENARIO, place_of
-    from cluster.scenario.reader import read
+    from cluster.scenario.files import parse
 
     if not run.scenario:
         raise UsageError("it is missing, and with it the checks", place=str(path / SCENARIO), remedy="--check NAME")
-    return read(run.scenario, place_of(path) or str(path), path).checks
+    named = place_of(path)
+    return parse(run.scenario, named or str(path / SCENARIO), Path(named).parent if named else path).checks
 
 
 def _read(path: Path) -> bytes:

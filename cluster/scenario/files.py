@@ -1,4 +1,5 @@
-"""A scenario from a file of any format that is read: ours, Chaos Mesh's resources, Chaos Toolkit's experiments.
+"""A scenario from a file of any format that is read: ours, Chaos Mesh's resources, Chaos Toolkit's experiments
+and their journals.
 
 Must not run anything.
 """
@@ -43,8 +44,9 @@ def _is_chaos_mesh(part: Part) -> bool:
 
 
 def _is_experiment(part: Part) -> bool:
-    """Chaos Toolkit's: what it cannot do without."""
-    return {"title", "method"} <= set(part.fields()) and "capstan" not in part.fields()
+    """Chaos Toolkit's: what it, or the journal of one, cannot do without."""
+    known = set(part.fields())
+    return "capstan" not in known and ({"title", "method"} <= known or {"chaoslib-version", "experiment"} <= known)
 
 
 def shipped() -> list[Path]:

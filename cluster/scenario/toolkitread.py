@@ -1,4 +1,5 @@
-"""Reads an experiment of Chaos Toolkit (JSON or YAML): our own export without loss, others as far as they use us.
+"""Reads an experiment of Chaos Toolkit (JSON or YAML), or the one in a journal of it: our own export without loss,
+others as far as they use us.
 
 An activity is read if its provider is a process of ours: `capstan strike ENTRY`, or a command that strikes (kill,
 pause, resume, restart, poweroff, poweron, isolate TARGET..., partition GROUPS). `ref` names an activity of the
@@ -35,6 +36,8 @@ Entry = dict[str, Any]
 def read(text: str, place: str) -> Scenario:
     """The scenario. FileError with every problem of the file."""
     part = document.compose(text, place)
+    if "chaoslib-version" in part.fields():  # a journal: what was run is in it
+        part = part.fields()["experiment"]
     carried = _carried(part, place)
     if carried is not None and _unchanged(part, carried):
         return replace(carried, text=text)

@@ -110,6 +110,29 @@ def test_the_operations_of_a_run_are_written_in_another_format(
     assert main(["check", str(place), "--to", "edn", "-o", str(target), "--salvage"]) == 0
 
 
+def test_a_run_of_another_tools_file_is_judged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mesh = {
+        "apiVersion": "chaos-mesh.org/v1alpha1",
+        "kind": "NetworkChaos",
+        "metadata": {"name": "late"},
+        "spec": {
+            "action": "delay",
+            "mode": "all",
+            "selector": {"labelSelectors": {"component": "etcd"}},
+            "delay": {"latency": "5ms"},
+            "duration": "1s",
+        },
+    }
+    (tmp_path / "mesh.yaml").write_text(json.dumps(mesh))
+    assert main(["run", "mesh.yaml", "--world", "sim", "--no-report", "--out", "run"]) == 0
+    capsys.readouterr()
+    assert main(["check", "run"]) == 0
+    assert "faults-hit: the only strike hit something" in capsys.readouterr().out
+
+
 def test_a_run_without_its_scenario_is_judged_by_checks_that_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

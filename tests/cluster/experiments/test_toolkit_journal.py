@@ -8,6 +8,7 @@ from pathlib import Path
 from cluster.experiments import documents
 from cluster.experiments.runner import simulate
 from cluster.history.checks import CHECKS, judge
+from cluster.scenario import files, write
 from cluster.scenario.reader import read
 
 STORY = """\
@@ -24,6 +25,14 @@ duration: 2s
 settle: 500ms
 checks: [one-leader-per-term, faults-hit]
 """
+
+
+def test_the_story_is_read_back_out_of_the_journal(tmp_path: Path) -> None:
+    scenario = read(STORY, "story.yaml", None, CHECKS)
+    run = simulate(scenario, 1)
+    documents.write(run, judge(run, scenario.checks), tmp_path)
+    again = files.load(tmp_path / documents.TOOLKIT, CHECKS)
+    assert write.dump(again) == write.dump(scenario)
 
 
 def test_the_journal_of_a_run(tmp_path: Path) -> None:
