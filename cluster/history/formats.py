@@ -14,7 +14,7 @@ from cluster.history import jepsen, packed, record
 from cluster.history.record import Operation
 
 FORMATS = ("jsonl", "msgpack", "edn", "log")
-WRITABLE = ("jsonl", "msgpack", "edn")
+WRITABLE = FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ def dump(history: Iterable[Operation], format: str) -> bytes:
         return packed.to_bytes(history)
     if format == "edn":
         return jepsen.to_edn(history).encode()
+    if format == "log":
+        return jepsen.to_log(history).encode()
     if format == "jsonl":
         return record.to_text(history).encode()
     raise UsageError(f"no format {format!r} to write", place="--to", remedy=f"one of {', '.join(WRITABLE)}")

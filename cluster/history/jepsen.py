@@ -1,4 +1,4 @@
-"""Jepsen's histories: EDN (`history.edn`) read and written, and the log lines of `jepsen.util` read.
+"""Jepsen's histories: EDN (`history.edn`) and the log lines of `jepsen.util`, read and written.
 
 Must not judge, and must not open files. Source: jepsen.history.Op. Events of the nemesis are skipped.
 """
@@ -6,7 +6,7 @@ Must not judge, and must not open files. Source: jepsen.history.Op. Events of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.errors import UsageError
@@ -18,6 +18,7 @@ from cluster.history.record import NEVER, Operation
 REGISTER = "register"
 """The key of a history that is about one object."""
 _LINE = re.compile(r"jepsen\.util - (\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s+(.+?)\s*$")
+_TYPE: Mapping[str, EventType] = {"ok": "ok", "fail": "fail", "unknown": "info"}
 _EXTRA = ("client", "mode", "site", "revision")
 """Fields of ours that an operation in EDN may have besides Jepsen's."""
 
@@ -55,6 +56,38 @@ def _value(text: str, place: str) -> Any:
         return int(text)
     except ValueError:
         raise UsageError(f"{text!r} is no value of a register", place=place, remedy="a number or nil") from None
+
+
+def to_log(history: Iterable[Operation]) -> str:
+    """Events in the order of time, one a line. UsageError for what such lines have no place for: a second key, other
+    operations than read, write and cas, values that are not whole numbers. Times, modes and revisions are lost."""
+    operations = list(history)
+    keys = sorted({o.key for o in operations})
+    if len(keys) > 1:
+        text = f"lines of jepsen.util are about one register, and these are {len(keys)}: {', '.join(keys[:3])}"
+        raise UsageError(text, place="--to log", remedy="--to edn")
+    lines = []
+    for o, type in _in_order(operations):
+        if o.kind not in ("read", "write", "cas"):
+            raise UsageError(f"lines of jepsen.util have no {o.kind}", place="--to log", remedy="--to edn")
+        said = o.result if type == "ok" and o.kind == "read" else o.value
+        if type == "ok" and o.kind == "cas" and o.result is False:
+            type = "fail"
+        text = _in_a_line(said)
+        if o.kind == "read" and type in ("fail", "info"):
+            type, text = "fail", ":timed-out"  # as in Porcupine's data: either way nothing is known of it
+        lines.append(f"INFO  jepsen.util - {o.process}\t:{type}\t:{o.kind}\t{text}\n")
+    return "".join(lines)
+
+
+def _in_a_line(value: Any) -> str:
+    if value is None:
+        return "nil"
+    if isinstance(value, tuple):
+        return f"[{' '.join(_in_a_line(part) for part in value)}]"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise UsageError(f"{value!r} has no place in lines of jepsen.util", place="--to log", remedy="--to edn")
 
 
 # ── EDN ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,16 +166,29 @@ def to_edn(history: Iterable[Operation]) -> str:
     keys of its own, so that nothing is lost; an operation of unknown outcome ends in :info at the end."""
     operations = list(history)
     keyed = len({o.key for o in operations if o.kind != "txn"}) > 1
-    ends = _ends(operations)
-    told: list[tuple[float, int, int, dict[str, Any]]] = []
-    for number, o in enumerate(operations):
-        told.append((o.start, 1, number, _call(o, keyed)))
-        told.append((ends[number], 0 if ends[number] > o.start else 2, number, _answer(o, keyed)))
-    told.sort(key=lambda entry: entry[:3])
     rows = []
-    for index, (time, _, _, fields) in enumerate(told):
+    for index, (time, number, type) in enumerate(_events(operations)):
+        o = operations[number]
+        fields = _call(o, keyed) if type == "invoke" else _answer(o, keyed)
         rows.append(edn.write({Keyword("index"): index, Keyword("time"): round(time * 1e9), **fields}))
     return "\n".join(rows) + "\n"
+
+
+def _in_order(operations: Sequence[Operation]) -> Iterator[tuple[Operation, EventType]]:
+    for _, number, type in _events(operations):
+        yield operations[number], type
+
+
+def _events(operations: Sequence[Operation]) -> list[tuple[float, int, EventType]]:
+    """(time, number of the operation, type): calls and answers in the order of time; at one time answers come before
+    calls, but for those of the very operation."""
+    ends = _ends(operations)
+    told: list[tuple[float, int, int, EventType]] = []
+    for number, o in enumerate(operations):
+        told.append((o.start, 1, number, "invoke"))
+        told.append((ends[number], 0 if ends[number] > o.start else 2, number, _TYPE[o.outcome]))
+    told.sort(key=lambda entry: entry[:3])
+    return [(time, number, type) for time, _, number, type in told]
 
 
 def _ends(operations: Sequence[Operation]) -> list[float]:
@@ -166,7 +212,7 @@ def _call(o: Operation, keyed: bool) -> dict[str, Any]:
 
 
 def _answer(o: Operation, keyed: bool) -> dict[str, Any]:
-    type = {"ok": "ok", "fail": "fail", "unknown": "info"}[o.outcome]
+    type = _TYPE[o.outcome]
     said = o.result if o.outcome == "ok" and o.kind in ("read", "txn") else o.value
     fields: dict[str, Any] = {"process": o.process, "type": Keyword(type), "f": Keyword(o.kind)}
     fields["value"] = _told(o, said, keyed)

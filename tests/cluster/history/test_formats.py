@@ -10,9 +10,11 @@ from cluster.errors import UsageError
 from cluster.history import edn, packed
 from cluster.history.edn import Keyword
 from cluster.history.formats import WRITABLE, detect, dump, load
-from cluster.history.jepsen import from_edn, from_log
+from cluster.history.jepsen import from_edn, from_log, to_log
 from cluster.history.linearize import check
 from cluster.history.record import NEVER, Operation, Recorder
+
+LOSSLESS = [format for format in WRITABLE if format != "log"]
 
 
 def recorded() -> tuple[Operation, ...]:
@@ -36,14 +38,14 @@ def recorded() -> tuple[Operation, ...]:
     return book.history()
 
 
-@pytest.mark.parametrize("format", WRITABLE)
+@pytest.mark.parametrize("format", LOSSLESS)
 def test_what_is_written_comes_back(format: str) -> None:
     data = dump(recorded(), format)
     assert detect(data, "h") == format
     assert load(data, "h").history == recorded()
 
 
-@pytest.mark.parametrize("format", WRITABLE)
+@pytest.mark.parametrize("format", LOSSLESS)
 def test_a_history_of_one_key_keeps_its_name(format: str) -> None:
     history = tuple(o for o in recorded() if o.key == "y")
     assert load(dump(history, format), "h").history == history
@@ -236,3 +238,47 @@ def test_the_rest_of_edn_is_read() -> None:
         -float("inf"),
         "foo/bar",
     ]
+
+
+def test_a_register_is_written_as_lines_and_read_back() -> None:
+    book = Recorder()
+
+    def call(client: str, kind: str, value: object, at: float) -> int:
+        return book.invoke(client, kind, "x", value, at)  # type: ignore[arg-type]
+
+    first, second = call("a", "write", 1, 1.0), call("b", "read", None, 1.5)
+    book.ok(first, 2.0, None)
+    book.ok(second, 2.5, 1)
+    book.ok(call("a", "cas", (1, 2), 3.0), 3.5, True)
+    book.ok(call("a", "cas", (7, 3), 4.0), 4.5, False)
+    book.failed(call("b", "write", 8, 5.0), 5.5, definite=False, error="Timeout")
+    book.failed(call("b", "read", None, 6.0), 6.5, definite=False, error="Timeout")
+    data = dump(book.history(), "log")
+    assert data.decode().splitlines()[:4] == [
+        "INFO  jepsen.util - 0\t:invoke\t:write\t1",
+        "INFO  jepsen.util - 1\t:invoke\t:read\tnil",
+        "INFO  jepsen.util - 0\t:ok\t:write\t1",
+        "INFO  jepsen.util - 1\t:ok\t:read\t1",
+    ]
+    assert detect(data, "h") == "log"
+    again = load(data, "h").history
+    told = [(o.process, o.kind, o.value, o.result if o.kind == "read" else None, o.outcome) for o in again]
+    assert told == [
+        (0, "write", 1, None, "ok"),
+        (1, "read", None, 1, "ok"),
+        (0, "cas", (1, 2), None, "ok"),
+        (0, "cas", (7, 3), None, again[3].outcome),
+        (1, "write", 8, None, "unknown"),
+        (2, "read", None, None, "fail"),
+    ]
+    assert check(again).outcome == "ok"
+
+
+def test_what_lines_have_no_place_for_is_refused() -> None:
+    for operations, said in (
+        (recorded(), "about one register"),
+        ([o for o in recorded() if o.kind == "txn"], "have no txn"),
+        ([o for o in recorded() if o.kind == "write" and o.key == "x"], "has no place in lines"),
+    ):
+        with pytest.raises(UsageError, match=f"{said}.*--to edn"):
+            to_log(operations)
