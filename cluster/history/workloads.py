@@ -158,6 +158,7 @@ def evicted_by_the_rules(run: Run, options: Options) -> Finding:
     tally, nodes = Tally("evicted-by-the-rules"), Nodes()
     down = 0.0
     pods: dict[str, Object] = {}
+    been_ready: set[str] = set()
     for event in observed(run, "Node", "Pod", "Event"):
         if event.kind == "Event":
             about = event.object.get("involvedObject") or {}
@@ -170,10 +171,13 @@ def evicted_by_the_rules(run: Run, options: Options) -> Finding:
         if event.kind == "Pod":
             pods[meta.uid_of(event.object)] = event.object
             continue
-        tally.looked_at += not views.node_ready(event.object)
+        if views.node_ready(event.object):
+            been_ready.add(meta.name_of(event.object))
+        elif meta.name_of(event.object) in been_ready:  # a node that has yet to come up puts no rule to the test
+            tally.looked_at += 1
         ready = any(views.node_ready(node) for node in nodes.objects.of("Node").values())
         down = 0.0 if ready else down or event.time
-    return tally.finding("evictions and changes of nodes that are not Ready")
+    return tally.finding("evictions and changes of nodes that are Ready no more")
 
 
 def _judge_eviction(tally: Tally, pod: Object, now: float, known: tuple[Nodes, float, float]) -> None:

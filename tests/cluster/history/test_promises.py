@@ -497,3 +497,10 @@ def test_a_kubelet_that_is_down_cannot_stop_anything() -> None:
         records=[UP, started(2, "uid-p/main/0"), note(2.5, "kubelet-1", "crash")],
     )
     assert say("ended-with-their-pods", story).said == "ok"
+
+
+def test_nodes_that_have_yet_to_come_up_put_no_eviction_to_the_test() -> None:
+    coming = [seen(0, "ADDED", node("worker-1", 1, ready=False)), seen(1, "MODIFIED", node("worker-1", 2))]
+    assert say("evicted-by-the-rules", run(events=coming)).said == "unknown"
+    lost = seen(5, "MODIFIED", node("worker-1", 3, ready=False))
+    assert say("evicted-by-the-rules", run(events=[*coming, lost])).said == "ok"
