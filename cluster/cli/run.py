@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -82,7 +83,7 @@ def run_command(file: str, world: str, output: str, **flags: Any) -> int:
         raise UsageError("real messages take as long as they take", place="--schedule", remedy="--world sim")
     telling = Telling(quiet=output == "json")
     place = Path(flags["directory"]) if flags["directory"] else _new_folder(scenario, chosen, seed)
-    replay = _command(file, chosen, seed, flags["schedule"])
+    replay = replaying(file, chosen, seed, schedule=flags["schedule"], on=flags["on"])
     began = datetime.now(UTC).isoformat(timespec="seconds")
     venue = Venue(chosen, replay=replay, began=began, schedule=flags["schedule"])
     folder.begin(place, _meta(scenario, venue, seed), scenario.text, str(files.find(file).absolute()))
@@ -101,8 +102,10 @@ def run_command(file: str, world: str, output: str, **flags: Any) -> int:
     return INTERRUPTED if run.meta.problem == "it was interrupted" else verdict.status
 
 
-def _command(file: str, world: str, seed: int, schedule: str = "") -> str:
-    return f"launch.py run {file} --world {world} --seed {seed}" + (f" --schedule {schedule}" if schedule else "")
+def replaying(file: str, world: str, seed: int, *, schedule: str = "", on: str = "") -> str:
+    """The command that tells it again."""
+    rest = (f" --schedule {schedule}" if schedule else "") + (f" --on {on}" if on else "")
+    return f"launch.py run {shlex.quote(file)} --world {world} --seed {seed}{rest}"
 
 
 def _new_folder(scenario: Scenario, world: str, seed: int) -> Path:

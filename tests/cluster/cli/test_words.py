@@ -11,6 +11,7 @@ from cluster.cli.main import main
 from cluster.cli.manifests import load, parse_text
 from cluster.cli.output import reference, render_table, to_yaml
 from cluster.cli.resources import targets
+from cluster.cli.run import replaying
 from cluster.cli.units import duration, probability
 from cluster.errors import UsageError
 
@@ -98,6 +99,13 @@ def test_tables_and_references() -> None:
     assert render_table(["A", "BB"], [["1", "2"], ["333", "4"]]) == "A     BB\n1     2\n333   4"
     assert reference({"kind": "Deployment", "metadata": {"name": "web"}}) == "deployment.apps/web"
     assert to_yaml({"b": "x\ny\n", "a": "1"}) == 'a: "1"\nb: |\n  x\n  y\n'
+
+
+def test_the_command_that_tells_a_story_again() -> None:
+    assert replaying("a b.yaml", "sim", 3, schedule="pct:2") == (
+        "launch.py run 'a b.yaml' --world sim --seed 3 --schedule pct:2"
+    )
+    assert replaying("zone-lost", "proc", 0, on="dev") == "launch.py run zone-lost --world proc --seed 0 --on dev"
 
 
 @pytest.mark.parametrize(
