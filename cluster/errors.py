@@ -2,10 +2,11 @@
 
 Must not know who raises or who prints; checkers and clients read the flags and nothing else.
 
-Two families only:
+Three families only:
 - `StatusError`: an answer of the running cluster (Kubernetes' `Status`). It crosses the wire as data.
 - `UsageError`: what a person typed or wrote in a file cannot be meant. Never crosses the wire.
-`InvariantViolation` is neither: it is a bug of ours, and stops the world.
+- `HaltError`: a component must not go on, and not because of its code: its disk. Its log says so, in one line.
+`InvariantViolation` is none of them: it is a bug of ours, and stops the world.
 """
 
 from __future__ import annotations
@@ -114,6 +115,11 @@ class UsageError(Exception):
         if self.place:
             text = f"{self.place}: {text}"
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class HaltError(Exception):
+    """The component ends with this. The text names the place and the remedy, and is all that its log says, without a
+    traceback. Never crosses the wire."""
 
 
 class InvariantViolation(Exception):

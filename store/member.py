@@ -27,35 +27,29 @@ from store.machine import Machine
 from store.raft.config import Config as RaftConfig
 from store.raft.messages import Entry, InstallSnapshot, Message, SnapshotMeta
 from store.raft.node import Node, NotLeaderError, Ready, Role, Stored
-from store.refusal import LostLogError, refused
+from store.refusal import halting, refused
 from store.service import Service
 from store.snapshot import SnapshotError
 from store.storage import Recovered, Storage
 from store.upkeep import Upkeep
 from store.waiting import Proposal, Read, Waiting
-from store.wal import WalError
 
 __all__ = ["Config", "Member", "run"]
 
 
 async def run(host: Host, config: Config) -> None:
-    """Runs until its disk fails or cannot be trusted; then raises OSError, WalError, SnapshotError or LostLogError."""
-    try:
+    """Runs until its disk fails or cannot be trusted; then raises DiskFailedError, WalError, SnapshotError or
+    LostLogError."""
+    with halting(host, "refused-to-start"):
         storage, recovered = await Storage.open(host.disk, config.wal_segment_bytes)
         member = Member(host, config, storage, recovered)
-    except (WalError, SnapshotError) as error:
-        host.note("refused-to-start", {"error": str(error)})
-        raise
     rpc = Rpc(host, keepalive=config.keepalive)
     for kind in codec.RAFT_KINDS:
         rpc.hear(kind, member.heard)
     Service(rpc, config, member)
     Admin(rpc, config, member, storage)
-    try:
+    with halting(host, "disk-failed"):
         await member.work()
-    except (OSError, LostLogError) as error:
-        host.note("disk-failed", {"error": str(error)})
-        raise
 
 
 class Member:

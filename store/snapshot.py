@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from google_crc32c import extend
 
+from cluster.errors import HaltError
+
 FORMAT = 2
 TAIL = 0xFFFFFFFF
 _HEAD = struct.Struct("<8sII")
@@ -33,13 +35,13 @@ Fetch = Callable[[int, int], bytes]
 """fetch(offset, size): these bytes of the file, fewer at its end."""
 
 
-class SnapshotError(Exception):
+class SnapshotError(HaltError):
     """The file cannot be trusted; names it, the offset and what to do."""
 
     def __init__(self, name: str, what: str, offset: int = 0) -> None:
         super().__init__(
             f"{name}: {what} at byte {offset}; this member must not use it: "
-            "remove the member's data and let it join again, or restore the file"
+            "let it join again with an empty disk (engine raft: `store member remove`, then `add`), or restore the file"
         )
         self.name = name
         self.what = what

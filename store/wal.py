@@ -30,6 +30,8 @@ from typing import NamedTuple
 
 from google_crc32c import extend
 
+from cluster.errors import HaltError
+
 HEAD, BATCH, MARK = ord("H"), ord("B"), ord("M")
 """Types of records: a segment's first; one `Ready`'s hard state and entries; a snapshot replaced the log."""
 
@@ -47,13 +49,13 @@ HEADER_SIZE = _HEADER.size + _CHECK.size
 OVERHEAD = HEADER_SIZE + 1
 
 
-class WalError(Exception):
+class WalError(HaltError):
     """The log cannot be trusted. Names the file, the offset and what to do."""
 
     def __init__(self, name: str, offset: int, what: str) -> None:
         super().__init__(
             f"{name}: {what} at byte {offset}; this member must not start with it: "
-            "remove the member's data and let it join again, or restore the file"
+            "let it join again with an empty disk (engine raft: `store member remove`, then `add`), or restore the file"
         )
         self.name = name
         self.offset = offset

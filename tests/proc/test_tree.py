@@ -208,6 +208,9 @@ def test_a_component_that_fails_leaves_its_place_in_the_log() -> None:
             assert (await world.status())["hosts"]["p"]["state"] == "exit 1"
             await world.start("q", "m", Spec("tests.proc.failing:run", {"in_callback": True}))
             await eventually(lambda: not world.running("q"), within=5)
+            await world.start("s", "m", Spec("tests.proc.failing:run", {"halts": True}))
+            await eventually(lambda: not world.running("s"), within=5)
+            assert (await world.status())["hosts"]["s"]["state"] == "exit 1"
             with pytest.raises(UsageError, match="ModuleNotFoundError"):
                 await world.start("r", "m", Spec("no.such:run"))
 
@@ -216,6 +219,8 @@ def test_a_component_that_fails_leaves_its_place_in_the_log() -> None:
             text = Layout.of(directory).log(name).read_text()
             assert "ArithmeticError: as planned" in text
             assert "failing.py" in text
+        said = Layout.of(directory).log("s").read_text()
+        assert said == "s stops: wal/1: no bit is right at byte 7; start anew\n", "no traceback"
 
 
 def test_who_writes_to_a_reader_that_has_gone_is_told_so_and_lives() -> None:

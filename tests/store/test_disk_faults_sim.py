@@ -10,7 +10,7 @@ from cluster.errors import StatusError
 from cluster.world.faults import DiskFault
 from cluster.world.sim import SimWorld
 from store.client import StoreClient
-from store.refusal import LostLogError
+from store.refusal import DiskFailedError, LostLogError
 from store.snapshot import SnapshotError
 from store.wal import WalError
 from tests.store.workload import agree, leader, seat, start
@@ -54,6 +54,9 @@ def test_a_disk_that_fails_stops_its_member_and_the_others_go_on(way: str, who: 
     with SimWorld(seed, tolerate_exits=True) as world:
         world.run(scenario(world))
         assert len(world.notes("disk-failed")) == 1
+        (error,) = world.exits.values()
+        assert isinstance(error, DiskFailedError)
+        assert "'wal/0000000000000001'; it stops" in str(error)
 
 
 def test_a_member_whose_disk_lied_loses_at_most_its_own_copy_and_stops_when_it_is_found_out(seed: int) -> None:

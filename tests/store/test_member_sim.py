@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.errors import StatusError
+from cluster.errors import HaltError, StatusError
 from cluster.rpc import Rpc
 from cluster.world.faults import Delay, Duplicate, Partition, partition_groups
 from cluster.world.scenario import eventually
@@ -227,6 +227,36 @@ def test_history_is_compacted_by_itself_and_watchers_are_told() -> None:
     play(scenario)
 
 
+def test_history_is_compacted_by_age_also_when_nothing_is_written_and_by_a_new_leader() -> None:
+    async def scenario(world: SimWorld) -> None:
+        await start(world, keep_revisions=0, keep_seconds=10.0)
+        store = await seat(world, "seat", timeout=3.0)
+        await fill(store, 20)
+        await asyncio.sleep(5)
+        await fill(store, 20)
+        middle = await store.revision()
+        await agree(store)
+        assert {status.compacted for status in await statuses(store)} == {0}, "nothing is ten seconds old"
+        await asyncio.sleep(5.5)
+        (compacted,) = {status.compacted for status in await statuses(store)}
+        assert 21 <= compacted < middle - 10, "the first twenty are, the second are not"
+        old = await leader(store)
+        await world.crash(old)
+        await asyncio.sleep(3)
+        await world.restart(old)
+        assert await leader(store) != old
+        await store.put(b"k", b"")
+        await asyncio.sleep(5)
+        found = {status.compacted for status in await statuses(store)}
+        assert found == {compacted}, "a new leader does not know how old they are, and waits"
+        await asyncio.sleep(10)
+        assert {status.compacted for status in await statuses(store)} == {middle + 1}
+        assert (await refused(store.range(b"k0001", revision=middle))).reason == "Compacted"
+        assert len((await store.range(b"k", b"l", revision=middle + 1)).kvs) == 21
+
+    play(scenario)
+
+
 def test_a_disk_that_fails_stops_its_member_and_only_that() -> None:
     async def scenario(world: SimWorld) -> None:
         await start(world)
@@ -243,7 +273,10 @@ def test_a_disk_that_fails_stops_its_member_and_only_that() -> None:
 
     world = play(scenario, tolerate_exits=True)
     assert [record[5]["error"] for record in world.notes("disk-failed")] == ["no space left on device"]
-    assert isinstance(next(iter(world.exits.values())), OSError)
+    ((name, error),) = world.exits.items()
+    assert isinstance(error, HaltError), "its log says it in one line"
+    assert str(error).startswith(f"the disk of {name} failed: no space left on device")
+    assert f"`restart {name}`" in str(error)
 
 
 @pytest.mark.parametrize("kind", ["wal", "snapshot"])
@@ -263,6 +296,7 @@ def test_damaged_storage_refuses_to_start_and_says_where(kind: str) -> None:
         await asyncio.sleep(0.1)
         assert not world.running(victim)
         assert isinstance(world.exits[victim], (WalError, SnapshotError))
+        assert isinstance(world.exits[victim], HaltError)
         assert name in str(world.exits[victim])
         assert name in world.notes("refused-to-start")[0][5]["error"]
         await store.put(b"others", b"go on")

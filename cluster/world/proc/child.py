@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from cluster.errors import UsageError
+from cluster.errors import HaltError, UsageError
 from cluster.world.proc import bentloop
 from cluster.world.proc.gate import Gate
 from cluster.world.proc.host import Seated, build
@@ -64,7 +64,10 @@ async def _live(network: Network, orders: Mapping[str, Any]) -> None:
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        traceback.print_exc()
+        if isinstance(error, HaltError):
+            print(f"{seated.host.name} stops: {error}", file=sys.stderr)
+        else:
+            traceback.print_exc()
         seated.host.note("exit", {"error": repr(error)})
         _exit(seated, 1)
     seated.host.note("exit", {"error": ""})

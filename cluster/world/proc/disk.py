@@ -182,7 +182,7 @@ class ProcDisk:
                 file.fresh = False
             file.dirty = False
         except OSError as error:
-            file.failed = error
+            file.fail(error)
 
     # ── reserving ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -209,7 +209,7 @@ class ProcDisk:
             if error.errno == errno.ENOSPC:  # it grows by appends then, as far as it can
                 os.ftruncate(file.fd, file.end)
             else:
-                file.failed = error
+                file.fail(error)
 
     # ── whole files ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -328,7 +328,7 @@ class ProcDisk:
         try:
             await self._do(work)
         except OSError as error:
-            file.failed = error
+            file.fail(error)
             raise
 
     async def _do(self, work: Callable[[], None], *, beside: bool = False) -> None:

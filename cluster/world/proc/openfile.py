@@ -69,9 +69,16 @@ class OpenFile:
             return False
         return True
 
+    def fail(self, error: OSError) -> None:
+        """From now on it is failed; the error says which file it was."""
+        error.filename = error.filename or self.name
+        self.failed = error
+
     def check(self) -> None:
         if self.failed is not None:
-            raise OSError(self.failed.errno, f"{self.name}: an earlier sync failed: {self.failed}")
+            raise OSError(
+                self.failed.errno, f"{self.name}: an earlier sync failed: {self.failed.strerror or self.failed}"
+            )
 
     def busy(self) -> bool:
         """Is a thread at it?"""

@@ -182,6 +182,7 @@ class SimDisk:
             harm.check()
         except OSError as error:
             self._failed[name] = str(error)
+            error.filename = name
             raise
 
     def _check(self, name: str, *, quiet: bool = False) -> None:

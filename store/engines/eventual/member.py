@@ -22,8 +22,8 @@ from store.engines.eventual.disk import Journal, Recovered
 from store.engines.eventual.face import Face
 from store.engines.eventual.peers import Peers
 from store.engines.eventual.replica import COMMIT, Replica
+from store.refusal import halting
 from store.snapshot import SnapshotError
-from store.wal import WalError
 
 __all__ = ["Config", "Member", "run"]
 
@@ -33,13 +33,11 @@ Change = Callable[[], Callable[[], None]]
 
 
 async def run(host: Host, config: Config) -> None:
-    """Runs until its disk fails, or what is on it cannot be trusted; then raises OSError, WalError or SnapshotError."""
-    try:
+    """Runs until its disk fails, or what is on it cannot be trusted; then raises DiskFailedError, WalError or
+    SnapshotError."""
+    with halting(host, "refused-to-start"):
         journal, recovered = await Journal.open(host.disk, config.wal_segment_bytes)
         member = Member(host, config, journal, recovered)
-    except (WalError, SnapshotError) as error:
-        host.note("refused-to-start", {"error": str(error)})
-        raise
     rpc = Rpc(host, keepalive=config.keepalive)
     Face(rpc, config, member)
     peers = Peers(rpc, config, member)
@@ -48,11 +46,8 @@ async def run(host: Host, config: Config) -> None:
     for task in tasks:
         task.cancel()
     for task in done:
-        try:
+        with halting(host, "disk-failed"):
             task.result()
-        except OSError as error:
-            host.note("disk-failed", {"error": str(error)})
-            raise
 
 
 class Member:

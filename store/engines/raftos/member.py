@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cluster.errors import StatusError
+from cluster.errors import HaltError, StatusError
 from cluster.rpc import Answer, Request, Rpc
 from cluster.world.host import Host
 from store.engines.raftos.config import Config
@@ -20,6 +20,7 @@ from store.engines.raftos.files import Files
 from store.engines.raftos.history import History
 from store.engines.raftos.library import FOLDER, Library, load
 from store.engines.raftos.registers import key_values, newest
+from store.refusal import halting
 
 __all__ = ["Config", "Member", "UnreadableError", "run"]
 
@@ -28,11 +29,11 @@ PORT = 1
 
 
 async def run(host: Host, config: Config) -> None:
-    """Runs until its disk fails (OSError). UnreadableError at the start."""
+    """Runs until its disk fails (DiskFailedError). UnreadableError at the start."""
     await Member(host, config).work()
 
 
-class UnreadableError(Exception):
+class UnreadableError(HaltError):
     """raftos cannot read back what it has written: torn by a loss of power, or with a byte 0x0A in it."""
 
 
@@ -54,21 +55,18 @@ class Member:
         self.library.conf.configure({"on_leader": self._on_leader, "on_follower": self._on_follower})
 
     async def work(self) -> None:
-        """Until the disk fails; OSError then. UnreadableError at once."""
+        """Until the disk fails; DiskFailedError then. UnreadableError at once."""
         rpc = Rpc(self.host, keepalive=self.config.keepalive)
         Face(rpc, self.config, self)
         rpc.serve_fast("raftos.*", self.receive)
         with self._reading():
             self.node.begin(Transport(self.host))
         writer = asyncio.ensure_future(self.files.write_back(self.config.writeback))
-        try:
+        with halting(self.host, "disk-failed"):
             await asyncio.wait((writer, self.failed), return_when=asyncio.FIRST_COMPLETED)
             for task in (writer, self.failed):
                 if task.done():
                     task.result()
-        except OSError as error:
-            self.host.note("disk-failed", {"error": str(error)})
-            raise
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

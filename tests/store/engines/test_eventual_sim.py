@@ -12,6 +12,7 @@ from cluster.world.faults import Duplicate, Partition
 from cluster.world.scenario import eventually
 from cluster.world.sim import SimWorld
 from store.client import Compare, Put, StoreClient
+from store.refusal import DiskFailedError
 from store.wal import WalError
 from tests.store.engines.replicas import Tale, converged, lost_writes, seat, start
 
@@ -252,7 +253,7 @@ def test_a_failing_disk_stops_the_replica_and_the_others_go_on() -> None:
         assert len(world.notes("disk-failed")) == 1
 
     world = play(scenario, tolerate_exits=True)
-    assert isinstance(world.exits["store-0"], OSError)
+    assert isinstance(world.exits["store-0"], DiskFailedError)
 
 
 def test_a_flipped_bit_in_the_journal_is_found_before_anything_is_served() -> None:
