@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ from store.machine import Machine
 
 _json = click.option("-o", "--output", "output", default="", help="json for data.")
 _BLOCK = 1 << 20
+MOST = 1 << 60
+"""Largest bump: revisions are 63 bits, and some are needed afterwards."""
 
 
 @contextmanager
@@ -44,6 +47,9 @@ def backup_file(path: Path) -> Iterator[BackupFile]:
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", place=str(path), status=1) from None
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            remedy = "name a file that `store backup` has made"
+            raise UsageError("this is no file", place=str(path), remedy=remedy, status=1)
         yield BackupFile(str(path), os.fstat(fd).st_size, lambda offset, size: os.pread(fd, size, offset))
     except BackupError as error:
         raise UsageError(str(error), status=1) from error
@@ -110,13 +116,17 @@ def _summary(data: dict[str, Any]) -> str:
 @command
 async def backup_command(file: Path, member: str, output: str, cluster: str) -> int:
     """The whole key space as of now, at one revision, while the store goes on: checked, and only then FILE."""
-    aside = Aside(file)
     async with Session(cluster) as session:
         store, administrator = await raft_only(session, "store backup")
         if member and member not in members(session.spec):
             raise UsageError(f"{member!r} is no member", place="--member", remedy=", ".join(members(session.spec)))
-        backup = await _open(store, administrator, member, cluster)
-        data = await write(backup, aside)
+        aside = Aside(file)  # before the members are asked for anything: it may not be possible there
+        try:
+            backup = await _open(store, administrator, member, cluster)
+            data = await write(backup, aside)
+        except BaseException:
+            aside.give_up()
+            raise
     print(out.to_json(data) if output == "json" else f"{file} from {backup.member}: {_summary(data)}")
     return 0
 
@@ -183,15 +193,11 @@ class Aside:
 
 async def write(backup: Backup, aside: Aside) -> dict[str, Any]:
     """Synced, checked, and only then renamed."""
-    try:
-        async for page in backup.pages():
-            aside.append(page)
-        aside.sync()
-        data = await asyncio.to_thread(inspect, aside.path)
-        aside.publish()
-    except BaseException:
-        aside.give_up()
-        raise
+    async for page in backup.pages():
+        aside.append(page)
+    aside.sync()
+    data = await asyncio.to_thread(inspect, aside.path)
+    aside.publish()
     return {**data, "file": str(aside.file), "member": backup.member}
 
 
@@ -210,19 +216,26 @@ def verify_command(file: Path, output: str) -> int:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--masters", type=int, default=0, help="How many masters, with a member each; default 3.")
-@click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y, as objects in it say already.")
+@click.option(
+    "--masters", type=click.IntRange(min=1), default=None, help="How many masters, with a member each; default 3."
+)
+@click.option(
+    "--subnet",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Addresses are 127.SUBNET.x.y, as objects in it say already.",
+)
 @click.option("--keys", type=click.Path(path_type=Path), help="pki/encryption.yaml of the cluster that it is from.")
-@click.option("--bump", type=click.IntRange(min=1), default=BUMP, show_default=True, help="Revisions to skip.")
+@click.option("--bump", type=click.IntRange(1, MOST), default=BUMP, show_default=True, help="Revisions to skip.")
 @_json
 @command
-async def restore_command(file: Path, keys: Path | None, output: str, cluster: str, **options: int) -> int:
+async def restore_command(file: Path, keys: Path | None, output: str, cluster: str, **options: Any) -> int:
     """Build the members' data of a cluster that is not there yet; `up` then starts on it.
 
     Its revisions begin above all that the old cluster can have handed out, so that no watcher goes back in time."""
     where = folder(cluster)
     needed = inspect(file)["encrypted"]
-    spec = _spec_for(where, options["masters"], options["subnet"])
+    spec = _spec_for(where, options["masters"] or 0, options["subnet"] or 0)
     new = not where.exists()
     layout = Layout.of(where)
     lock = layout.take_lock()

@@ -126,6 +126,11 @@ def test_the_command_that_tells_a_story_again() -> None:
         (["up", "--store", "paxos"], 2, "unknown store engine 'paxos'"),
         (["up", "--profile", "slow"], 2, "unknown profile 'slow'"),
         (["bench", "nothing"], 2, "no benchmark 'nothing'"),
+        (["store", "verify", "/"], 1, "/: this is no file; name a file that `store backup` has made"),
+        (["store", "verify", "none"], 1, "none: cannot be read"),
+        (["store", "backup", "x"], 1, "there is no cluster 'dev' here"),
+        (["store", "restore", "x", "--masters", "0"], 2, "0 is not in the range x>=1"),
+        (["store", "restore", "x", "--bump", str(1 << 64)], 2, "is not in the range 1<=x<="),
         (["apply"], 2, "what to apply is missing"),
     ],
 )
