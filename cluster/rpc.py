@@ -332,7 +332,7 @@ class Rpc:
 
 def _time_out(future: asyncio.Future[Any], dst: Address, kind: str, timeout: float) -> None:
     if not future.done():
-        future.set_exception(StatusError("Timeout", f"no answer from {dst} to {kind} within {timeout:g} s"))
+        future.set_exception(StatusError("Timeout", f"no answer from {dst} to {kind} within {timeout:.3g} s"))
 
 
 def _handle(handler: FastHandler, request: Request, answer: Answer) -> None:

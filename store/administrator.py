@@ -118,7 +118,8 @@ class Administrator:
                         raise
                     refusal = error.message
             if loop.time() >= end:
-                text = f"{name} is a learner and has not caught up within {within:g} s: {refusal}"
+                text = f"{name} is a learner and has not caught up within {within:g} s: {refusal}; "
+                text += f"`store member promote {name}` when it has, or `store member remove {name}`"
                 raise StatusError("Timeout", text, definite=True)
             await asyncio.sleep(PAUSE)
 

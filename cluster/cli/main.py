@@ -161,7 +161,8 @@ def describe_error(error: StatusError, doing: str = "") -> str:
     doing = f"{doing}: " if doing else ""
     if error.reason == "Timeout":
         doubt = "" if error.definite else "; a change may or may not have been carried out"
-        return f"error: {doing}no answer: {error.message}{doubt} (see `launch.py status`)"
+        what = error.message if error.message.startswith("no answer") else f"no answer: {error.message}"
+        return f"error: {doing}{what}{doubt} (see `launch.py status`)"
     return f"Error from server ({error.reason}): {doing}{error.message}"
 
 

@@ -18,6 +18,7 @@ from cluster.cli.members import member_group, raft_only
 from cluster.cli.session import Session, command
 from cluster.errors import StatusError, UsageError
 from cluster.topology import members
+from cluster.world.proc.layout import Layout
 from store.client import Lease, MemberStatus
 
 T = TypeVar("T")
@@ -79,11 +80,12 @@ for _command in (backup_command, restore_command, verify_command):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One member: what it says, or None when it does not answer."""
+    """One member: what it says, or None when it does not answer. `state`: its process's."""
 
     name: str
     machine: str
     status: MemberStatus | None
+    state: str
 
 
 async def look(session: Session) -> list[Found]:
@@ -92,7 +94,7 @@ async def look(session: Session) -> list[Found]:
     hosts = await session.world.call("hosts")
     answers = await asyncio.gather(*(_answer(store.status(name, timeout=ANSWER)) for name in names))
     return [
-        Found(name, str(hosts.get(name, {}).get("machine", "")), answer)
+        Found(name, str(hosts.get(name, {}).get("machine", "")), answer, str(hosts.get(name, {}).get("state", "")))
         for name, answer in zip(names, answers, strict=True)
     ]
 
@@ -124,7 +126,7 @@ def describe(one: Found, leader: MemberStatus | None, disks: Mapping[str, int]) 
     """As data. `lag`: applied entries that it has less than the leader; None when nobody leads."""
     status = one.status
     if status is None:
-        return {"name": one.name, "machine": one.machine, "answers": False}
+        return {"name": one.name, "machine": one.machine, "answers": False, "state": one.state}
     role = status.role
     if leader is not None and one.name in leader.learners:
         role = "learner"
@@ -170,6 +172,7 @@ async def status_command(output: str, cluster: str) -> int:
     """Each member: role, term, applied, lag behind the leader, sizes. Exit status 1 when nobody leads."""
     async with Session(cluster) as session:
         found, seated = await look(session), await disks(session)
+        log = Layout.of(session.folder).log
     leader = leader_among(found)
     rows = [describe(one, leader, seated) for one in found]
     alarms = sorted({alarm for one in found if one.status is not None for alarm in one.status.alarms})
@@ -180,6 +183,9 @@ async def status_command(output: str, cluster: str) -> int:
     for name in [data["name"] for data in rows if data.get("role") == OTHER_DISK]:
         remedy = f"`store member remove {name}`, then `store member add {name}`"
         notes.append(f"{name} has come back with another disk, and may not vote: {remedy}")
+    for one in found:
+        if one.status is None and one.state == "exited":
+            notes.append(f"{one.name} has ended by itself; see {log(one.name)}")
     say(
         output,
         {"leader": leader.name if leader else "", "alarms": alarms, "members": rows},
@@ -243,8 +249,16 @@ async def hash_command(revision: int | None, output: str, cluster: str) -> int:
         ["MEMBER", "REVISION", "HASH"],
         [[row["name"], str(row["revision"] or "-"), row["hash"] or row["error"]] for row in rows],
     )
-    say(output, {"same": same, "members": rows}, table + ("" if same else "\n\nthe members are not the same"))
+    say(output, {"same": same, "members": rows}, table + ("" if same else f"\n\n{_not_the_same(rows)}"))
     return 0 if same else 1
+
+
+def _not_the_same(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Two hashes are a fault of the store; none is not."""
+    if len({row["hash"] for row in rows if row["hash"]}) > 1:
+        return "the members are not the same"
+    silent = [row["name"] for row in rows if not row["hash"]]
+    return f"nothing to compare with of {', '.join(silent)}"
 
 
 async def _hash(store: Any, name: str, at: int) -> dict[str, Any]:
@@ -287,8 +301,13 @@ async def quota_command(size: int | None, output: str, cluster: str) -> int:
         leader = leader_among(await look(session))
     if leader is None:
         raise StatusError("NoQuorum", "nobody leads: a majority must run and reach one another")
-    quota = octets(leader.quota) if leader.quota else "any"
-    say(output, {"quota": leader.quota, "size": leader.size}, f"{octets(leader.size)} of {quota}")
+    quota = octets(leader.quota) if leader.quota else ""
+    size_now = octets(leader.size)
+    say(
+        output,
+        {"quota": leader.quota, "size": leader.size},
+        f"{size_now} of {quota}" if quota else f"{size_now}, no limit",
+    )
     return 0
 
 

@@ -192,6 +192,7 @@ def test_what_cannot_be_is_refused_with_the_numbers_and_the_remedy(shell: Operat
     table = shell.run("store", "status")
     assert f"{follower}   no answer" in table
     assert not shell.data("store", "hash", status=1)["same"]
+    assert shell.run("store", "hash", status=1).endswith(f"nothing to compare with of {follower}\n")
     assert shell.names() == ["store-0", "store-1", "store-2"]
 
 
@@ -215,6 +216,26 @@ def test_a_lost_disk_is_seen_and_comes_back_by_remove_and_add(shell: Operator) -
     assert shell.data("store", "hash")["same"]
 
 
+def test_a_damaged_log_stops_its_member_which_says_where_and_what_to_do(shell: Operator) -> None:
+    hurt = next(n for n in ("store-0", "store-1", "store-2") if n != shell.led())
+    shell.run("kill", hurt)
+    with open(shell.home / "data" / hurt / "wal" / "0000000000000001", "r+b") as file:
+        file.seek(2000)
+        byte = file.read(1)[0]
+        file.seek(2000)
+        file.write(bytes((byte ^ 1,)))
+    shell.run("restart", hurt)
+    log = shell.home / "log" / f"{hurt}.log"
+    shell.until(lambda: f"{hurt} has ended by itself; see {log}" in shell.run("store", "status"))
+    (line,) = log.read_text().splitlines()
+    assert line.startswith(f"{hurt} stops: wal/0000000000000001: a record")
+    assert "at byte" in line
+    assert "`store member remove`, then `add`" in line
+    shell.run("store", "member", "remove", hurt)
+    shell.run("store", "member", "add", hurt)
+    assert shell.data("store", "hash")["same"]
+
+
 def test_care_of_the_key_space(shell: Operator) -> None:
     before = shell.led()
     after = shell.data("store", "move-leader")["leader"]
@@ -223,7 +244,9 @@ def test_care_of_the_key_space(shell: Operator) -> None:
     newest = shell.data("store", "hash")["members"][0]["revision"]
     assert shell.data("store", "compact", "--keep", "1")["compacted"] >= newest - 1
     assert "(Compacted)" in shell.run("store", "compact", "2", status=1)
-    assert "(Compacted)" in shell.run("store", "hash", "--revision", "2", status=1)
+    past = shell.run("store", "hash", "--revision", "2", status=1)
+    assert "(Compacted)" in past
+    assert past.endswith("nothing to compare with of store-0, store-1, store-2\n"), "not: they differ"
     assert "say two things" in shell.run("store", "compact", "5", "--keep", "1", status=2)
     lease = shell.data("store", "lease", "grant", "100")
     assert lease["ttl"] == 100
@@ -235,7 +258,7 @@ def test_care_of_the_key_space(shell: Operator) -> None:
     used = shell.data("store", "quota")["size"]
     assert shell.data("store", "quota", str(used + 500_000))["quota"] == used + 500_000
     assert {row["quota"] for row in shell.data("store", "status")["members"]} == {used + 500_000}
-    assert shell.run("store", "quota", "0").endswith(" of any\n")
+    assert shell.run("store", "quota", "0").endswith(", no limit\n")
     assert shell.data("store", "alarm", "clear") == {"alarms": []}
     assert "which lease?" in shell.run("store", "lease", "revoke", status=2)
 
@@ -293,6 +316,7 @@ def test_another_engine_says_what_it_cannot(tmp_path: Path) -> None:
         for words in (("member", "list"), ("move-leader",), ("backup", "b")):
             assert "not possible with engine eventual" in shell.run("store", *words, status=2)
         assert "has neither leases nor alarms" in shell.run("store", "lease", status=2)
+        assert [path.name for path in tmp_path.iterdir()] == [".capstan"], "nor is half a backup left"
         assert "only the newest" in shell.run("store", "hash", "--revision", "3", status=2)
     finally:
         shell.run("down", "--wipe")

@@ -230,6 +230,7 @@ def test_who_lags_is_not_promoted_and_the_numbers_are_said() -> None:
         error = await refused(admin.join("store-4", within=2.0))
         assert (error.reason, error.definite) == ("Timeout", True)
         assert "store-4 is a learner and has not caught up within 2 s" in error.message
+        assert error.message.endswith("`store member promote store-4` when it has, or `store member remove store-4`")
 
     play(scenario)
 
