@@ -84,14 +84,28 @@ def table(catches: list[tuple[str, Catch | None]]) -> str:
     return "\n".join(rows)
 
 
+def seeds_of(parser: argparse.ArgumentParser, text: str) -> range:
+    """Exits with status 2 for none: no story told is no proof."""
+    low, _, high = text.rpartition(":")
+    if not (high.isdecimal() and (low or "0").isdecimal()):
+        parser.error(f"--seeds: {text!r} is not FROM:TO, such as 0:1000, or a number")
+    seeds = range(int(low or 0), int(high))
+    if not seeds:
+        parser.error(f"--seeds: {text!r} has no seed in it")
+    return seeds
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.store.proof", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.store.proof",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seeds", default="0:1000", help="FROM:TO, or a number: from 0")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--bugs", nargs="*", choices=[*ALL, []], metavar="NAME", help="hunt these, or all")
     asked = parser.parse_args()
-    low, _, high = asked.seeds.rpartition(":")
-    seeds = range(int(low or 0), int(high))
+    seeds = seeds_of(parser, asked.seeds)
     if asked.bugs is not None:
         names = asked.bugs or list(ALL)
         with ProcessPoolExecutor(asked.jobs) as pool:
