@@ -42,7 +42,7 @@ def test_damage_at_any_byte_is_refused_and_located() -> None:
             with pytest.raises(SnapshotError) as caught:
                 read(bytes(damaged))
             assert caught.value.offset == max(start for start in starts if start <= at)
-            assert "remove the member's data" in str(caught.value)
+            assert "let it join again with an empty disk" in str(caught.value)
         with pytest.raises(SnapshotError):
             read(data[:at])
     with pytest.raises(SnapshotError, match="after the tail"):
