@@ -14,6 +14,7 @@ may have written any sectors, or any prefix, and left zeros elsewhere. A bad rec
 - it looks like that: the log ends with zeros before the record's END, or a whole sector of the record is zeros.
 
 Everything else that does not check is corruption, which may hide what was acknowledged; then the member must not start.
+A payload that has a sector of zeros itself is written masked, or one flipped bit in it would look like a torn tail.
 What stays undecidable: damage by zeros (not a flipped bit: types and END have several bits set) to a record that was
 synced, when no whole record after it says so: in the last window, or when those are damaged too. It reads as a torn
 tail. Then this member forgets what it acknowledged; the raft group keeps it as long as a majority has it.
@@ -34,6 +35,8 @@ from cluster.errors import HaltError
 
 HEAD, BATCH, MARK = ord("H"), ord("B"), ord("M")
 """Types of records: a segment's first; one `Ready`'s hard state and entries; a snapshot replaced the log."""
+MASKED = 0x20
+"""In a type: the payload had a sector of zeros, which would look as if it had not been written, and is masked."""
 
 FORMAT = 2
 END = 0xA5
@@ -43,7 +46,11 @@ _CHECK = struct.Struct("<I")
 _PLACE = struct.Struct("<QI")
 _HEAD = struct.Struct("<8sIQI")
 _MAGIC = b"capstWAL"
-_TYPE = re.compile(b"[HBM]")
+_TYPE = re.compile(b"[HBMbm]")
+_KNOWN = frozenset((HEAD, BATCH, MARK, BATCH | MASKED, MARK | MASKED))
+_ZEROS = bytes(SECTOR)
+_MASK = bytes(range(1, 252))
+"""Repeated: no zero in it, and a period that no payload is likely to have."""
 _END = bytes((END,))
 HEADER_SIZE = _HEADER.size + _CHECK.size
 OVERHEAD = HEADER_SIZE + 1
@@ -79,9 +86,18 @@ class Scan(NamedTuple):
 
 def frame(type: int, payload: bytes, sequence: int, offset: int, durable: int) -> bytes:
     """One record for `offset` of segment `sequence`, of which `durable` bytes are known to be durable."""
+    if _ZEROS in payload:
+        type, payload = type | MASKED, mask(payload)
     header = _HEADER.pack(type, len(payload), extend(0, payload), durable)
     check = extend(extend(0, header), _PLACE.pack(sequence, offset))
     return b"".join((header, _CHECK.pack(check), payload, _END))
+
+
+def mask(payload: bytes) -> bytes:
+    """The other bytes that it is written as, and of these itself again."""
+    size = len(payload)
+    other = (_MASK * (size // len(_MASK) + 1))[:size]
+    return (int.from_bytes(payload, "little") ^ int.from_bytes(other, "little")).to_bytes(size, "little")
 
 
 def head(sequence: int, before: int = 0) -> bytes:
@@ -114,9 +130,13 @@ def scan(name: str, data: bytes, *, last: bool) -> Scan:
         if fault:
             _refuse_unless_torn(name, data, _Bad(at, size, end, fault), last=last)
             break
-        records.append(Record(data[at], data[at + HEADER_SIZE : at + size - 1], at))
+        records.append(_record(data[at], data[at + HEADER_SIZE : at + size - 1], at))
         at += size
     return Scan(records, at, max(0, end - at), _check_head(name, sequence, records))
+
+
+def _record(type: int, payload: bytes, at: int) -> Record:
+    return Record(type & ~MASKED, mask(payload), at) if type & MASKED else Record(type, payload, at)
 
 
 class _Bad(NamedTuple):
@@ -142,7 +162,7 @@ def _look(data: bytes, at: int, sequence: int) -> tuple[str, int]:
         return "a record that is cut short", size
     if extend(0, data[body : body + length]) != checksum or data[at + size - 1] != END:
         return "a record does not match its checksum", size
-    if type not in (HEAD, BATCH, MARK):
+    if type not in _KNOWN:
         return f"a record of unknown type {type}", size
     return "", size
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import accumulate
 
 import pytest
+from google_crc32c import extend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +54,52 @@ def test_a_crash_at_every_byte_leaves_whole_records(reserved: int) -> None:
         if scan.torn:
             with pytest.raises(wal.WalError, match="successor"):
                 wal.scan(NAME, found, last=False)
+
+
+ZEROS = [b"k" + bytes(3000) + b"tail", bytes(512), bytes(5000)]
+
+
+def test_a_flipped_bit_in_a_last_record_that_is_full_of_zeros_is_no_torn_tail() -> None:
+    for payload in ZEROS:
+        data, starts = segment([b"first", payload])
+        at = starts[2]
+        assert payloads_of(wal.scan(NAME, data + bytes(9000), last=True)) == [b"first", payload]
+        for flip in range(at, len(data)):
+            damaged = bytearray(data + bytes(9000))
+            damaged[flip] ^= 1 << flip % 8
+            with pytest.raises(wal.WalError) as caught:
+                wal.scan(NAME, bytes(damaged), last=True)
+            assert caught.value.offset == at
+
+
+def test_a_sector_of_zeros_that_was_not_written_is_a_torn_tail_whatever_was_to_stand_there() -> None:
+    for payload in ZEROS:
+        data, starts = segment([b"first", payload])
+        for sector in range(starts[2] - starts[2] % 512, len(data), 512):
+            torn = bytearray(data + bytes(9000))
+            start, end = max(sector, starts[2]), min(sector + 512, len(data))
+            torn[start:end] = bytes(end - start)
+            scan = wal.scan(NAME, bytes(torn), last=True)
+            assert (payloads_of(scan), scan.size) == ([b"first"], starts[2])
+
+
+def test_what_was_written_before_there_were_masks_is_read() -> None:
+    payload = bytes(5000)
+    record = wal.frame(wal.BATCH, b"x" * 5000, 1, wal.HEAD_SIZE, 0)
+    header = struct.pack("<BIII", wal.BATCH, 5000, extend(0, payload), 0)
+    check = struct.pack("<I", extend(extend(0, header), struct.pack("<QI", 1, wal.HEAD_SIZE)))
+    old = header + check + payload + b"\xa5"
+    assert len(old) == len(record)
+    scan = wal.scan(NAME, wal.head(1) + old + bytes(600), last=True)
+    assert payloads_of(scan) == [payload]
+
+
+@given(st.binary(max_size=600), st.integers(0, 3000), st.binary(max_size=600))
+def test_a_mask_is_taken_off_as_it_was_put_on(before: bytes, zeros: int, after: bytes) -> None:
+    payload = before + bytes(zeros) + after
+    assert wal.mask(wal.mask(payload)) == payload
+    data, _ = segment([payload])
+    assert payloads_of(wal.scan(NAME, data, last=True)) == [payload]
 
 
 def test_old_garbage_after_the_last_record_is_refused_and_never_read_as_a_record() -> None:

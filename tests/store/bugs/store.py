@@ -67,7 +67,7 @@ def no_checksums(patch: Patch) -> None:
             return "a record that is cut short", 0
         type, length, _, _ = wal._HEADER.unpack_from(data, at)
         size = length + wal.OVERHEAD
-        if at + size > len(data) or type not in (wal.HEAD, wal.BATCH, wal.MARK):
+        if at + size > len(data) or type & ~wal.MASKED not in (wal.HEAD, wal.BATCH, wal.MARK):
             return "a record that is cut short", 0
         return "", size
 
