@@ -34,7 +34,6 @@ from store.backup import BUMP, BackupError, BackupFile, read_parts, restore, ver
 from store.client import StoreClient
 from store.machine import Machine
 
-_json = click.option("-o", "--output", "output", default="", help="json for data.")
 _BLOCK = 1 << 20
 MOST = 1 << 60
 """Largest bump: revisions are 63 bits, and some are needed afterwards."""
@@ -112,7 +111,7 @@ def _summary(data: dict[str, Any]) -> str:
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--member", default="", help="Who gives it; default: a follower, so that the leader is spared.")
-@_json
+@out.as_json
 @command
 async def backup_command(file: Path, member: str, output: str, cluster: str) -> int:
     """The whole key space as of now, at one revision, while the store goes on: checked, and only then FILE."""
@@ -203,7 +202,7 @@ async def write(backup: Backup, aside: Aside) -> dict[str, Any]:
 
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
-@_json
+@out.as_json
 def verify_command(file: Path, output: str) -> int:
     """Read all of a backup; exit status 1 if a bit is not as it was written."""
     data = inspect(file)
@@ -227,7 +226,7 @@ def verify_command(file: Path, output: str) -> int:
 )
 @click.option("--keys", type=click.Path(path_type=Path), help="pki/encryption.yaml of the cluster that it is from.")
 @click.option("--bump", type=click.IntRange(1, MOST), default=BUMP, show_default=True, help="Revisions to skip.")
-@_json
+@out.as_json
 @command
 async def restore_command(file: Path, keys: Path | None, output: str, cluster: str, **options: Any) -> int:
     """Build the members' data of a cluster that is not there yet; `up` then starts on it.

@@ -34,7 +34,7 @@ def _numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--clients", callback=_numbers, default="", help="store: numbers of clients, as 1,16.")
 @click.option("--seconds", type=click.FloatRange(min=0.05), default=None, help="store: of one measurement.")
 @click.option("--minutes", type=click.FloatRange(min=0.0, min_open=True), default=None, help="soak, idle: how long.")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 def bench_command(name: str, output: str, **chosen: Any) -> int:
     """Measure: boot, failover, links, sim, store, api, memory, check, or all of these; soak, idle or day, which take
     longer. Exit status 1 if a bar does not hold."""

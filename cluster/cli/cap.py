@@ -73,7 +73,7 @@ def etcd_machines(names: Sequence[str], etcd: Etcd) -> dict[str, str]:
 @click.option("--distance", type=float, default=None, help="Milliseconds between the sides while nothing is cut [10].")
 @click.option("--out", "where", type=click.Path(path_type=Path), default=None, help="Folder of the comparison's page.")
 @click.option("--seconds", type=float, default=None, help="How long the partition lasts [2.5; comparing: 10].")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 @click.option("--name", "cluster", default=None, help="Cut this running cluster.")
 def cap_command(cluster: str | None, seconds: float | None, output: str, **comparing: Any) -> int:
     """Cut one member of a store from the others, ask on both sides, heal, and judge by the engine's promises.
@@ -87,8 +87,6 @@ def cap_command(cluster: str | None, seconds: float | None, output: str, **compa
         options = ", ".join(f"--{'out' if k == 'where' else k}" for k in given)
         remedy = "--name cuts a running cluster, the others start stores of their own"
         raise UsageError(f"{options} beside --name", place="cap", remedy=remedy)
-    if output not in ("", "json"):
-        raise UsageError(f"unknown output format {output!r}", place="-o", remedy="json")
     if cluster is not None or (not given and ProcWorld(folder(DEFAULT)).layout.is_up()):
         return asyncio.run(_on_running(cluster or DEFAULT, 2.5 if seconds is None else seconds, output))
     return _compared(given, seconds, output)

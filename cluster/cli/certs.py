@@ -93,7 +93,7 @@ def certs_command() -> None:
 
 
 @certs_command.command("check-expiration")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 @command
 async def check_command(cluster: str, output: str) -> int:
     """Who each certificate is for, and until when it is good. Exit status 1 if one has expired."""

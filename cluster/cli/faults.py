@@ -219,7 +219,7 @@ async def loss_command(share: str, cluster: str, **flags: Any) -> int:
 
 
 @click.command("faults")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 @command
 async def faults_command(output: str, cluster: str) -> int:
     """The faults in force, with the messages that each hit and let through."""

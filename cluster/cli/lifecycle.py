@@ -143,7 +143,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 )
 @etcd_options
 @click.option("--wait/--no-wait", default=True, show_default=True)
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 @command
 async def up_command(cluster: str, output: str, wait: bool, audit_policy: str, cert_days: int, **flags: Any) -> int:
     """Start a cluster and wait until its nodes are Ready."""
@@ -261,7 +261,7 @@ def _megabytes(octets: int) -> str:
 
 
 @click.command("status")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 @command
 async def status_command(cluster: str, output: str) -> int:
     """Machines, processes, faults in force, who leads the store."""

@@ -39,7 +39,6 @@ def member_group() -> None:
     """Who keeps the key space: list, add, promote, remove, replace."""
 
 
-_json = click.option("-o", "--output", "output", default="", help="json for data.")
 _machine = click.option(
     "--machine", default="", help="Where it runs; default: a master without a member, or a new one."
 )
@@ -52,7 +51,7 @@ def _say(output: str, data: Any, text: str) -> int:
 
 
 @member_group.command("list")
-@_json
+@out.as_json
 @command
 async def list_command(output: str, cluster: str) -> int:
     """The members as the leader sees them."""
@@ -84,7 +83,7 @@ def _disk(row: dict[str, Any]) -> str:
 @_machine
 @click.option("--learner", is_flag=True, help="Leave it a learner: it gets the log and has no vote.")
 @_limit
-@_json
+@out.as_json
 @command
 async def add_command(member: str, machine: str, learner: bool, limit: float, output: str, cluster: str) -> int:
     """Start store-N, let it catch up as a learner, and give it a vote."""
@@ -101,7 +100,7 @@ async def add_command(member: str, machine: str, learner: bool, limit: float, ou
 
 @member_group.command("promote")
 @click.argument("member", metavar="NAME")
-@_json
+@out.as_json
 @command
 async def promote_command(member: str, output: str, cluster: str) -> int:
     """A learner that has caught up gets a vote."""
@@ -118,7 +117,7 @@ def _voters(member: str, now: Membership) -> dict[str, Any]:
 
 @member_group.command("remove")
 @click.argument("member", metavar="NAME")
-@_json
+@out.as_json
 @command
 async def remove_command(member: str, output: str, cluster: str) -> int:
     """It leaves the configuration, its process ends, and its data goes. Also the leader, and also one that is down."""
@@ -139,7 +138,7 @@ async def remove_command(member: str, output: str, cluster: str) -> int:
 @click.argument("new", metavar="NEW")
 @_machine
 @_limit
-@_json
+@out.as_json
 @command
 async def replace_command(old: str, new: str, machine: str, limit: float, output: str, cluster: str) -> int:
     """Start NEW, let it catch up, and give it OLD's vote in one step; then OLD ends and its data goes."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import click
+
 from cluster.api.kinds import KINDS, Kind
 from cluster.errors import UsageError
 
@@ -24,6 +26,16 @@ def to_yaml(value: Any) -> str:
     from cluster.cli.yamltext import dump
 
     return dump(without_owners(value))
+
+
+def _text_or_json(context: click.Context, option: click.Parameter, value: str) -> str:
+    if value not in ("", "json"):
+        raise UsageError(f"unknown output format {value!r}", place="-o", remedy="json")
+    return value
+
+
+as_json = click.option("-o", "--output", "output", default="", callback=_text_or_json, help="json for data.")
+"""Of commands that print text, or data: before anything is done a format that there is not is refused."""
 
 
 def to_json(value: Any) -> str:

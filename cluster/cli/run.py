@@ -55,7 +55,7 @@ LARGE = 1 << 50
 @click.option("--shrink", is_flag=True, help="Reduce what fails to the smallest story that does.")
 @click.option("--keep", "keep", default="", help="A campaign: write the folders of failing runs into this one.")
 @click.option("--report/--no-report", "report", default=True, show_default=True, help="Write report.html.")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 def run_command(file: str, world: str, output: str, **flags: Any) -> int:
     """Run the story in FILE (or a shipped one, by its name), judge it, and write the run's folder.
 
@@ -245,7 +245,7 @@ async def _guarded(runner: Runner) -> Run:
 
 @click.command("replay")
 @click.argument("directory", metavar="DIR")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 def replay_command(directory: str, output: str) -> int:
     """Run what is in DIR again in the sim with the same seed, and compare the two to the byte."""
     place = Path(directory)

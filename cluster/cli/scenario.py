@@ -26,7 +26,7 @@ def scenario_command() -> None:
 
 
 @scenario_command.command("list")
-@click.option("-o", "--output", "output", default="", help="json for data.")
+@out.as_json
 def list_command(output: str) -> int:
     """The shipped stories."""
     rows = []

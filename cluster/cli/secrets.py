@@ -22,7 +22,6 @@ from cluster.topology import apiservers
 
 RESEALING = 120.0
 """Seconds that an apiserver gets to seal everything anew."""
-_json = click.option("-o", "--output", "output", default="", help="json for data.")
 
 
 @click.group("secrets")
@@ -50,7 +49,7 @@ def adopt(where: Path, file: Path) -> None:
 
 
 @secrets_command.command("keys")
-@_json
+@out.as_json
 @command
 async def keys_command(output: str, cluster: str) -> int:
     """Every key, whether new values are encrypted with it, and how many values are encrypted with each."""
@@ -85,7 +84,7 @@ def table(keys: vault.Keys, found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @secrets_command.command("rotate")
-@_json
+@out.as_json
 @command
 async def rotate_command(output: str, cluster: str) -> int:
     """A new key: everything is encrypted anew with it. The old ones stay, for backups; `forget` takes one away.

@@ -1,6 +1,7 @@
 """`store`: how the members are, who leads, and the care of the key space: compaction, hashes, quota, alarms, leases.
 
-Must not start or stop members (members.py) nor touch files (backups.py); their commands are in this group too.
+Must not start or stop members (members.py), touch files (backups.py) or know what was lost (conflicts.py); their
+commands are in this group too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import click
 
 from cluster.cli import output as out
 from cluster.cli.backups import backup_command, restore_command, verify_command
+from cluster.cli.conflicts import conflicts_command
 from cluster.cli.members import member_group, raft_only
 from cluster.cli.session import Session, command
 from cluster.errors import StatusError, UsageError
@@ -62,16 +64,13 @@ def say(output: str, data: Any, text: str) -> None:
     print(out.to_json(data) if output == "json" else text)
 
 
-as_json = click.option("-o", "--output", "output", default="", help="json for data.")
-
-
 @click.group("store")
 def store_command() -> None:
     """The store's members, leadership, backups and care."""
 
 
 store_command.add_command(member_group)
-for _command in (backup_command, restore_command, verify_command):
+for _command in (backup_command, restore_command, verify_command, conflicts_command):
     store_command.add_command(_command)
 
 
@@ -166,7 +165,7 @@ def row(data: dict[str, Any]) -> list[str]:
 
 
 @store_command.command("status")
-@as_json
+@out.as_json
 @command
 async def status_command(output: str, cluster: str) -> int:
     """Each member: role, term, applied, lag behind the leader, sizes. Exit status 1 when nobody leads."""
@@ -196,7 +195,7 @@ async def status_command(output: str, cluster: str) -> int:
 
 @store_command.command("move-leader")
 @click.argument("member", metavar="[NAME]", default="")
-@as_json
+@out.as_json
 @command
 async def move_leader_command(member: str, output: str, cluster: str) -> int:
     """Hand leadership to that member, or to the one that has most of the log."""
@@ -213,7 +212,7 @@ async def move_leader_command(member: str, output: str, cluster: str) -> int:
 @store_command.command("compact")
 @click.argument("revision", type=click.IntRange(min=1), required=False)
 @click.option("--keep", type=click.IntRange(min=0), default=None, help="So many revisions stay readable.")
-@as_json
+@out.as_json
 @command
 async def compact_command(revision: int | None, keep: int | None, output: str, cluster: str) -> int:
     """Forget what was overwritten before REVISION (default: the newest), or before the last --keep revisions."""
@@ -231,7 +230,7 @@ async def compact_command(revision: int | None, keep: int | None, output: str, c
 
 @store_command.command("hash")
 @click.option("--revision", type=click.IntRange(min=1), default=None, help="Default: the newest.")
-@as_json
+@out.as_json
 @command
 async def hash_command(revision: int | None, output: str, cluster: str) -> int:
     """The digest of all keys on each member at one revision. Exit status 1 if they differ, or one does not answer."""
@@ -277,7 +276,7 @@ async def _hash(store: Any, name: str, at: int) -> dict[str, Any]:
 
 @store_command.command("alarm")
 @click.argument("action", type=click.Choice(["list", "clear"]), default="list")
-@as_json
+@out.as_json
 @command
 async def alarm_command(action: str, output: str, cluster: str) -> int:
     """list, clear. NOSPACE: the quota is used up; delete, `store compact`, then clear it."""
@@ -289,7 +288,7 @@ async def alarm_command(action: str, output: str, cluster: str) -> int:
 
 @store_command.command("quota")
 @click.argument("size", metavar="[BYTES]", type=click.IntRange(min=0), required=False)
-@as_json
+@out.as_json
 @command
 async def quota_command(size: int | None, output: str, cluster: str) -> int:
     """What keys and values with their history may take on each member, or set it to BYTES (0: no limit). Lowered below
@@ -314,7 +313,7 @@ async def quota_command(size: int | None, output: str, cluster: str) -> int:
 @store_command.command("lease")
 @click.argument("action", type=click.Choice(["list", "grant", "keepalive", "revoke"]), default="list")
 @click.argument("number", type=click.IntRange(min=1), required=False)
-@as_json
+@out.as_json
 @command
 async def lease_command(action: str, number: int | None, output: str, cluster: str) -> int:
     """list [ID], grant SECONDS, keepalive ID, revoke ID."""

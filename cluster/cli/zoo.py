@@ -75,7 +75,7 @@ def _seeds(_: click.Context, parameter: click.Parameter, value: str) -> range:
 @click.option("--component", type=click.Choice(COMPONENTS), multiple=True, help="Only bugs of these components.")
 @click.option("--story", multiple=True, help="No bugs: tell these stories to the healthy code, for all --seeds.")
 @click.option("--list", "listed", is_flag=True, help="Only say which bugs there are.")
-@click.option("-o", "--output", default="", help="json for data.")
+@out.as_json
 def zoo_command(names: Sequence[str], seeds: range, jobs: int, output: str, **chosen: Any) -> int:
     """Plant each bug (or the BUGs named), tell its story until the check that must find it does, and tell the same
     stories to the healthy code. Exit status 0 if all were found and the healthy code is clean, else 1."""

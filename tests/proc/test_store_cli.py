@@ -261,6 +261,7 @@ def test_care_of_the_key_space(shell: Operator) -> None:
     assert shell.run("store", "quota", "0").endswith(", no limit\n")
     assert shell.data("store", "alarm", "clear") == {"alarms": []}
     assert "which lease?" in shell.run("store", "lease", "revoke", status=2)
+    assert "engine raft has none to name" in shell.run("store", "conflicts", status=2)
 
 
 def test_a_backup_under_load_and_a_new_cluster_from_it(shell: Operator) -> None:
@@ -317,6 +318,9 @@ def test_another_engine_says_what_it_cannot(tmp_path: Path) -> None:
             assert "not possible with engine eventual" in shell.run("store", *words, status=2)
         assert "has neither leases nor alarms" in shell.run("store", "lease", status=2)
         assert [path.name for path in tmp_path.iterdir()] == [".capstan"], "nor is half a backup left"
+        assert shell.data("store", "conflicts")["members"][0] == {
+            "member": "store-0", "answers": True, "met": 0, "refused": 0, "hints": 0
+        }  # fmt: skip
         assert "only the newest" in shell.run("store", "hash", "--revision", "3", status=2)
     finally:
         shell.run("down", "--wipe")

@@ -131,6 +131,7 @@ def test_the_command_that_tells_a_story_again() -> None:
         (["store", "backup", "x"], 1, "there is no cluster 'dev' here"),
         (["store", "restore", "x", "--masters", "0"], 2, "0 is not in the range x>=1"),
         (["store", "restore", "x", "--bump", str(1 << 64)], 2, "is not in the range 1<=x<="),
+        (["store", "status", "-o", "yaml"], 2, "-o: unknown output format 'yaml'; json"),
         (["apply"], 2, "what to apply is missing"),
     ],
 )
