@@ -16,7 +16,11 @@ from __future__ import annotations
 from cluster.errors import UsageError
 
 PORT_SHIFT = 20_000
+MASTERS = 249
+"""So many have addresses below the balancer's."""
 WORKERS_PER_OCTET = 250
+WORKER_OCTETS = 15
+"""Third octets below those of pods."""
 BALANCER = "balancer"
 """The machine of the one address that stands for all masters."""
 POD_RANGES = 224
@@ -34,10 +38,13 @@ def real_port(port: int, unprivileged_start: int, euid: int) -> int:
 
 
 def machine_ip(subnet: int, machine: str) -> str:
-    """The address of "master-1", "worker-3" or "balancer". UsageError for another name."""
+    """The address of "master-1", "worker-3" or "balancer". UsageError for another name, or a number too high."""
     if machine == BALANCER:
         return f"127.{subnet}.0.250"
     role, index = split_machine(machine)
+    most = MASTERS if role == "master" else WORKERS_PER_OCTET * WORKER_OCTETS
+    if index >= most:
+        raise UsageError(f"there is no address for {machine}", remedy=f"{role}-0 to {role}-{most - 1}")
     if role == "master":
         return f"127.{subnet}.0.{1 + index}"
     return f"127.{subnet}.{1 + index // WORKERS_PER_OCTET}.{1 + index % WORKERS_PER_OCTET}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cluster.addresses import split_machine
+from cluster.addresses import machine_ip
 from cluster.cli import output as out
 from cluster.cli.session import Session, command, save_spec
 from cluster.config import ClusterSpec
@@ -42,7 +42,9 @@ def member_group() -> None:
 _machine = click.option(
     "--machine", default="", help="Where it runs; default: a master without a member, or a new one."
 )
-_limit = click.option("--timeout", "limit", default=LIMIT, show_default=True, help="Seconds to catch up.")
+_limit = click.option(
+    "--timeout", "limit", type=click.FloatRange(min=0), default=LIMIT, show_default=True, help="Seconds to catch up."
+)
 
 
 def _say(output: str, data: Any, text: str) -> int:
@@ -157,7 +159,7 @@ async def replace_command(old: str, new: str, machine: str, limit: float, output
 
 
 def _unknown(member: str, now: Membership) -> UsageError:
-    right = f"one of {', '.join(now.voters)}"
+    right = f"one of {', '.join(seat.name for seat in now.seats)}"
     return UsageError(f"{member} is no member", place="store member", remedy=right, status=1)
 
 
@@ -203,7 +205,7 @@ def _machine_for(session: Session, member: str, machine: str) -> str:
         machine = next(filter(free, (*masters(session.spec), f"master-{number}")), "")
     if not machine:
         raise UsageError(f"master-{number} has a member already", place="store member", remedy="say --machine master-N")
-    split_machine(machine)
+    machine_ip(session.spec.subnet, machine)
     return machine
 
 

@@ -188,6 +188,10 @@ def test_what_cannot_be_is_refused_with_the_numbers_and_the_remedy(shell: Operat
     assert f"{follower} does not answer" in refusal(shell, "move-leader", follower)
     assert "is a member already" in refusal(shell, "member", "add", other)
     assert "store-9 is no member" in refusal(shell, "member", "remove", "store-9")
+    assert "no address for master-300; master-0 to master-248" in shell.run(
+        "store", "member", "add", "store-300", status=2
+    )
+    assert "x>=0" in shell.run("store", "member", "add", "store-3", "--timeout", "-1", status=2)
     assert "'extra' is not a member's name" in shell.run("store", "member", "add", "extra", status=2)
     table = shell.run("store", "status")
     assert f"{follower}   no answer" in table

@@ -39,6 +39,15 @@ def test_what_is_no_machine_is_refused(name: str) -> None:
         machine_ip(77, name)
 
 
+@pytest.mark.parametrize("name", ["master-249", "master-300", "worker-3750"])
+def test_a_number_without_an_address_is_refused_with_the_highest_that_has_one(name: str) -> None:
+    """127.S.0.250 would be the balancer's."""
+    with pytest.raises(UsageError, match=f"no address for {name}; {name[:6]}-0 to {name[:6]}-(248|3749)"):
+        machine_ip(77, name)
+    assert machine_ip(77, "master-248") == "127.77.0.249"
+    assert machine_ip(77, "worker-3749") == "127.77.15.250"
+
+
 def test_masters_have_no_pods() -> None:
     with pytest.raises(UsageError, match="runs no pods"):
         pod_cidr(77, "master-0")
