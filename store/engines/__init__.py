@@ -107,6 +107,7 @@ PROMISES: Mapping[str, str] = {
     "durable": "what was acknowledged survives a loss of all power",
     "history": "old revisions stay readable until they are compacted",
     "shared": "revisions mean the same on every member",
+    "leases": "a lease keeps its keys while it is kept alive, and takes them along when it ends",
     "minority": "a member that is cut off takes writes",
 }
 """What an engine may promise; what each does is its `promises`, and tests/store/engines hold it to that."""
@@ -174,7 +175,7 @@ class EventualEngine(OwnMembers):
 
     name: str = "eventual"
     target: str = "store.engines.eventual.member:run"
-    promises: frozenset[str] = frozenset(PROMISES) - {"linearizable", "shared"}
+    promises: frozenset[str] = frozenset(PROMISES) - {"linearizable", "shared", "leases"}
     warning: str = ""
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:

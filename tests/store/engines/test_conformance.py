@@ -322,6 +322,33 @@ def test_of_concurrent_guarded_writes_through_one_member_one_wins(name: str) -> 
     play(name, scenario)
 
 
+@every_engine("leases")
+def test_leases_keep_their_keys_and_take_them_along(name: str) -> None:
+    async def scenario(stage: Stage, found: Store) -> None:
+        store = cast(StoreClient, found)
+        long, short = await store.lease_grant(100), await store.lease_grant(2)
+        await store.put(b"long", b"1", lease=long.id)
+        ended = (await store.put(b"short", b"1", lease=short.id)).revision
+        await store.put(b"free", b"1")
+        assert (await store.range(b"long")).kvs[0].lease == long.id
+        assert (await store.txn([Compare(b"long", "lease", "=", long.id)], [])).succeeded
+        assert {long.id, short.id} <= {id for id, _ in await store.leases()}
+        assert await store.lease_keepalive(long.id) == 100
+
+        async def gone() -> bool:
+            return not (await store.range(b"short")).kvs
+
+        assert not await gone()
+        await eventually(gone, within=8, what="the end of a lease of two seconds")
+        assert await store.revision() == ended + 2, "the put after it, and a deletion"
+        assert (await refused(store.lease_keepalive(short.id))).reason == "NotFound"
+        assert (await refused(store.put(b"k", b"", lease=short.id))).reason == "NotFound"
+        assert await store.lease_revoke(long.id) == 1
+        assert [kv.key for kv in (await store.range(b"\0", b"\0")).kvs] == [b"free"]
+
+    play(name, scenario)
+
+
 @every_engine("history")
 def test_watches_tell_everything_once_and_in_order(name: str) -> None:
     async def scenario(stage: Stage, store: Store) -> None:
