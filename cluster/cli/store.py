@@ -30,6 +30,9 @@ PATIENCE = 5.0
 """Seconds for what a majority has to agree on."""
 CATCH_UP = 10.0
 """Seconds that a member has to come to the revision whose hash is asked."""
+MOST = (1 << 63) - 1
+NUMBER = click.IntRange(1, MOST)
+"""Revisions and leases, as all numbers of the key space, have 63 bits."""
 SAME_REVISIONS = ("raft", "etcd")
 """Engines whose members give the hash of any revision, the same one on each."""
 
@@ -210,7 +213,7 @@ async def move_leader_command(member: str, output: str, cluster: str) -> int:
 
 
 @store_command.command("compact")
-@click.argument("revision", type=click.IntRange(min=1), required=False)
+@click.argument("revision", type=NUMBER, required=False)
 @click.option("--keep", type=click.IntRange(min=0), default=None, help="So many revisions stay readable.")
 @out.as_json
 @command
@@ -229,7 +232,7 @@ async def compact_command(revision: int | None, keep: int | None, output: str, c
 
 
 @store_command.command("hash")
-@click.option("--revision", type=click.IntRange(min=1), default=None, help="Default: the newest.")
+@click.option("--revision", type=NUMBER, default=None, help="Default: the newest.")
 @out.as_json
 @command
 async def hash_command(revision: int | None, output: str, cluster: str) -> int:
@@ -287,7 +290,7 @@ async def alarm_command(action: str, output: str, cluster: str) -> int:
 
 
 @store_command.command("quota")
-@click.argument("size", metavar="[BYTES]", type=click.IntRange(min=0), required=False)
+@click.argument("size", metavar="[BYTES]", type=click.IntRange(0, MOST), required=False)
 @out.as_json
 @command
 async def quota_command(size: int | None, output: str, cluster: str) -> int:
@@ -312,7 +315,7 @@ async def quota_command(size: int | None, output: str, cluster: str) -> int:
 
 @store_command.command("lease")
 @click.argument("action", type=click.Choice(["list", "grant", "keepalive", "revoke"]), default="list")
-@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.argument("number", type=NUMBER, required=False)
 @out.as_json
 @command
 async def lease_command(action: str, number: int | None, output: str, cluster: str) -> int:

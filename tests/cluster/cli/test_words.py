@@ -132,6 +132,9 @@ def test_the_command_that_tells_a_story_again() -> None:
         (["store", "restore", "x", "--masters", "0"], 2, "0 is not in the range x>=1"),
         (["store", "restore", "x", "--bump", str(1 << 64)], 2, "is not in the range 1<=x<="),
         (["store", "status", "-o", "yaml"], 2, "-o: unknown output format 'yaml'; json"),
+        (["store", "compact", str(1 << 63)], 2, "is not in the range 1<=x<=9223372036854775807"),
+        (["store", "lease", "grant", str(1 << 64)], 2, "is not in the range 1<=x<="),
+        (["store", "quota", str(1 << 64)], 2, "is not in the range 0<=x<="),
         (["apply"], 2, "what to apply is missing"),
     ],
 )
