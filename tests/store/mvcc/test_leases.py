@@ -136,6 +136,15 @@ def test_a_lease_that_is_over_cannot_be_kept_alive() -> None:
         clock.expired(now)
 
 
+def test_a_keepalive_from_before_the_end_is_too_late_once_the_end_is_on_its_way() -> None:
+    """It waited for the confirmation of the leadership meanwhile; what it would promise is about to be revoked."""
+    clock = lessor(_1=10)
+    assert clock.expired(10.1) == [1]
+    with pytest.raises(StatusError) as caught:
+        clock.keepalive(1, 9.9)
+    assert caught.value.reason == "NotFound"
+
+
 def test_a_new_leader_extends_and_never_shortens() -> None:
     """etcd: Promote refreshes every lease to its full TTL."""
     old = lessor(_1=10)
