@@ -49,6 +49,7 @@ FOUND: dict[str, tuple[str, int]] = {
     "watch-chunk-skips": ("watch completeness", 3),
     "lease-shortened-by-new-leader": ("no lease ends early", 1),
     "lease-keepalive-lost": ("no lease ends early", 3),
+    "lease-keepalive-too-late": ("no lease ends early", 66),
     "lease-not-told-to-new-leader": ("lease ends", 0),
     "snapshot-without-leases": ("members run on", 1),
     "answered-before-commit": ("only what is committed is answered", 0),

@@ -195,6 +195,17 @@ def lease_keepalive_lost(patch: Patch) -> None:
     patch.setattr(Lessor, "keepalive", keepalive)
 
 
+@planted("lease-keepalive-too-late", "a lease whose end is on its way is not kept alive", "etcd: lessor.Renew")
+def lease_keepalive_too_late(patch: Patch) -> None:
+    right = Lessor.keepalive
+
+    def keepalive(lessor: Lessor, id: int, now: float) -> int:
+        lessor._named.pop(id, None)
+        return right(lessor, id, now)
+
+    patch.setattr(Lessor, "keepalive", keepalive)
+
+
 @planted(
     "lease-not-told-to-new-leader", "a new leader ends leases that another one has granted", "etcd: lessor.Promote"
 )
