@@ -153,6 +153,8 @@ def test_a_new_leader_extends_and_never_shortens() -> None:
     assert new.deadline() >= old.deadline()
     new.promote([(1, 10)], 9.0, extend=1.5)
     assert new.deadline() == 20.5
+    assert new.keepalive(1, 9.5) == 10
+    assert new.remaining(1, 9.5) == 11.0, "what another one was promised stays promised"
 
 
 def test_only_the_leader_knows_how_long_a_lease_lasts() -> None:
