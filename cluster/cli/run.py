@@ -74,8 +74,6 @@ def run_command(file: str, world: str, output: str, **flags: Any) -> int:
         raise UsageError("a simulated run has a cluster of its own", place="--on", remedy="--world proc")
     if flags["on"]:
         load_spec(cluster_folder(flags["on"]))  # nothing is written for a cluster that is not there
-    if output not in ("", "json"):
-        raise UsageError(f"unknown output format {output!r}", place="-o", remedy="json")
     for name in ("keep", "jobs"):
         if flags[name] not in ("", "auto"):
             raise UsageError("is of a campaign, and this is one run", place=f"--{name}", remedy="with --seeds N")
