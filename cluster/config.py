@@ -181,6 +181,8 @@ class ClusterSpec:
     stores: Mapping[str, str] = field(default_factory=dict)
     """Members of the store (store-N) with their machines, once they are others than `store` says: `store member add`,
     `remove` and `replace` write it. Engine `raft` only."""
+    store_options: Mapping[str, float] = field(default_factory=dict)
+    """Of each member, by the names of `store.config.Config`. Engine `raft` only."""
 
     def __post_init__(self) -> None:
         checks = (
@@ -192,6 +194,7 @@ class ClusterSpec:
                 "1 to the number of masters",
             ),
             (not self.stores or self.engine == "raft", "stores", "none but with engine raft"),
+            (not self.store_options or self.engine == "raft", "store_options", "none but with engine raft"),
             (self.engine in ENGINES, "engine", f"one of {', '.join(ENGINES)}"),
             (self.profile in PROFILES, "profile", f"one of {', '.join(PROFILES)}"),
             (self.runtime in ("process", "simulated"), "runtime", "process or simulated"),

@@ -208,7 +208,7 @@ def store_config(spec: ClusterSpec) -> dict[str, Any]:
         config |= {"heartbeat": spec.timing.raft_heartbeat, "election": spec.timing.raft_election}
     if spec.engine == "raftos":
         config |= {"serializer": "json"}
-    return config
+    return config | dict(spec.store_options)
 
 
 def worker_hosts(spec: ClusterSpec, machine: str, folders: Folders | None = None) -> list[Placement]:

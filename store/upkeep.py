@@ -126,7 +126,8 @@ class Upkeep:
         self._propose(commands.own_compact(revision))
 
     def _next_age(self) -> float:
-        return self._ages[-1][0] + self._config.keep_seconds / AGES if self._ages else self._host.clock.monotonic()
+        # Not the time that it is, if there is none yet: a clock that runs has moved on since the caller looked at it.
+        return self._ages[-1][0] + self._config.keep_seconds / AGES if self._ages else -inf
 
     def _age(self) -> None:
         """Remember what was the newest revision when; compact to the newest that is old enough."""

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from cluster.addresses import BALANCER, machine_ip
 from cluster.api.meta import name_of, parse_time
-from cluster.cli import auditing
+from cluster.cli import auditing, storeoptions
 from cluster.cli import output as out
 from cluster.cli.certs import DAYS, KUBECONFIG, LIFETIME, PKI, make_identities
 from cluster.cli.etcd import etcd_of, etcd_options, flags_of, look
@@ -141,6 +141,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option(
     "--bus-curve/--no-bus-curve", default=True, show_default=True, help="Encrypt the bus; who has no key is not heard."
 )
+@storeoptions.store_options
 @etcd_options
 @click.option("--wait/--no-wait", default=True, show_default=True)
 @out.as_json
@@ -209,7 +210,7 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
         raise UsageError(f"unknown store engine {engine!r}", place="--store", remedy=f"one of {', '.join(ENGINES)}")
     zones = tuple(z.strip() for z in flags["zones"].split(",") if z.strip())
     subnet = flags["subnet"] or free_subnet(str(where))
-    return ClusterSpec(
+    spec = ClusterSpec(
         masters=flags["masters"],
         workers=flags["workers"],
         engine=engine,
@@ -221,7 +222,10 @@ def make_spec(where: Path, **flags: Any) -> ClusterSpec:
         etcd=etcd_of(flags),
         bus_curve=flags.get("bus_curve", True),
         stores=flags.get("stores", {}),
+        store_options=flags.get("store_options", {}),
     )
+    storeoptions.look(spec)
+    return spec
 
 
 def free_subnet(name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from cluster.rpc import Rpc
 from cluster.world.faults import Delay, Duplicate, Partition, partition_groups
 from cluster.world.scenario import eventually
 from cluster.world.sim import SimWorld
+from cluster.world.sim.host import Machine, SimClock
+from cluster.world.sim.loop import SimLoop
 from store import requests
 from store.client import Compare, Delete, Put, StoreClient, WatchBatch, prefix_end
 from store.engines import engine
@@ -32,6 +35,18 @@ def play(scenario: Scenario, seed: int = 1, *, tolerate_exits: bool = False) -> 
 
         world.run(main())
         return world
+
+
+def clock_runs(patch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock takes time, as on a real machine; in the sim it stands for a whole turn of the loop."""
+    right = SimClock.__init__
+
+    def init(self: SimClock, loop: SimLoop, machine: Machine) -> None:
+        right(self, loop, machine)
+        looks = itertools.count()
+        self.monotonic = lambda: loop.time() + next(looks) * 1e-9
+
+    patch.setattr(SimClock, "__init__", init)
 
 
 async def refused(call: Awaitable[Any]) -> StatusError:
@@ -227,7 +242,13 @@ def test_history_is_compacted_by_itself_and_watchers_are_told() -> None:
     play(scenario)
 
 
-def test_history_is_compacted_by_age_also_when_nothing_is_written_and_by_a_new_leader() -> None:
+@pytest.mark.parametrize("runs", [False, True], ids=["a clock that stands for a turn", "one that runs"])
+def test_history_is_compacted_by_age_also_when_nothing_is_written_and_by_a_new_leader(
+    runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if runs:
+        clock_runs(monkeypatch)
+
     async def scenario(world: SimWorld) -> None:
         await start(world, keep_revisions=0, keep_seconds=10.0)
         store = await seat(world, "seat", timeout=3.0)
