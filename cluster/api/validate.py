@@ -33,8 +33,11 @@ def validate(obj: Object, old: Object | None = None, *, subresource: str = "") -
     if obj.get("apiVersion") != kind.api_version:
         errors.unsupported(at(ROOT, "apiVersion"), obj.get("apiVersion", ""), [kind.api_version])
     REGISTRY.struct(kind.kind).check(obj, ROOT, errors)
-    if any(error.reason != UNKNOWN_FIELD for error in errors.found):
-        return errors.found  # the rules below rely on shapes
+    if any(error.reason != UNKNOWN_FIELD for error in errors.found):  # the rules below rely on shapes
+        named = Errors()
+        if not any(error.path.partition(".")[0] == "metadata" for error in errors.found):
+            metadata(obj, old, kind, named)
+        return [*named.found, *errors.found]
     metadata(obj, old, kind, errors)
     if not subresource:
         if kind.rule is not None:

@@ -85,8 +85,13 @@ def check_command(paths: tuple[str, ...]) -> int:
             wrong += 1
             print(error, file=sys.stderr)
         else:
-            print(f"{path}: {scenario.title}: {len(scenario.timeline)} entries, {len(scenario.checks)} checks")
+            entries, checks = _count(len(scenario.timeline), "entry", "entries"), _count(len(scenario.checks), "check")
+            print(f"{path}: {scenario.title}: {entries}, {checks}")
     return 2 if wrong else 0
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 @scenario_command.command("schema")

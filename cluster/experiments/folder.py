@@ -139,7 +139,7 @@ def _plain(value: Any) -> Any:
 def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError("there is no run here", place=str(path), remedy="a folder that `run` made") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot be read: {error}", place=str(path)) from None

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from cluster.api.formats import label_value
 from cluster.errors import UsageError
 from cluster.scenario import document, fields, meaning, timeline, units
 from cluster.scenario.actions import Field
@@ -107,7 +108,12 @@ def _shape(part: Part, reading: Reading) -> Shape:
     for name, low, high in (("masters", 1, 9), ("workers", 0, 2000)):
         if name in found and not low <= found[name] <= high:
             reading.problems.add(given[name], f"{found.pop(name)} {name} are not possible", f"{low} to {high}")
-    if len(set(found.get("zones", ()))) < len(found.get("zones", ())):
+    zones = found.get("zones", ())
+    for zone in zones:
+        if label_value(zone) is not None or (len(zones) == 1 and zone.isdecimal()):  # a count, most likely
+            remedy = "such as [a, b, c]: one for each zone, and worker i is in zone i modulo their number"
+            reading.problems.add(given["zones"], f"{zone!r} is no zone's name", remedy)
+    if len(set(zones)) < len(zones):
         reading.problems.add(given["zones"], "a zone stands twice", "worker i is in zone i modulo their number anyway")
     if found.get("only") == "store" and found.get("objects"):
         reading.problems.add(given["objects"], "objects in a cluster of the store alone", "only: cluster")

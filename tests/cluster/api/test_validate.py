@@ -236,6 +236,11 @@ def test_what_may_change_and_what_may_not(old: Object, change: Object, message: 
         assert any(text.startswith(message) for text in found), found
 
 
+def test_a_bad_name_is_told_beside_what_else_is_wrong() -> None:
+    wrong = merge(pod(), {"metadata": {"name": "Bad_Name"}, "spec": {"restartPolicy": "Sometimes"}})
+    assert [error.path for error in validate(wrong)] == ["metadata.name", "spec.restartPolicy"]
+
+
 def test_the_answer_is_worded_as_kubectl_shows_it() -> None:
     errors = validate(workload("Deployment", replicas=-1))
     error = invalid(KINDS["Deployment"], "web", errors)

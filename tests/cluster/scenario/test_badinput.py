@@ -21,6 +21,7 @@ def problems(text: str) -> list[str]:
     return []
 
 
+ZONES = "such as [a, b, c]: one for each zone, and worker i is in zone i modulo their number"
 NOT_YAML = [
     ("", "f.yaml: an empty file; see docs/scenarios.md, or `launch.py scenario show`"),
     ("# nothing\n", "f.yaml: an empty file; see docs/scenarios.md, or `launch.py scenario show`"),
@@ -89,6 +90,8 @@ WRONG = [
         "f.yaml:3: duration: '-5s' is not a duration: time does not run back; such as 250ms, 10s, 1m30s",
     ),
     (HEAD + "cluster: 3\n", "f.yaml:3: cluster: a word where a mapping is meant; such as {masters: 3, workers: 3}"),
+    (HEAD + "cluster: {zones: 3}\n", f"f.yaml:3: cluster.zones: '3' is no zone's name; {ZONES}"),
+    (HEAD + "cluster: {zones: a b}\n", f"f.yaml:3: cluster.zones: 'a b' is no zone's name; {ZONES}"),
     (HEAD + "cluster: {masters: 12}\n", "f.yaml:3: cluster.masters: 12 masters are not possible; 1 to 9"),
     (HEAD + "cluster: {masetrs: 3}\n", "f.yaml:3: cluster.masetrs: unknown field 'masetrs'; did you mean 'masters'?"),
     (

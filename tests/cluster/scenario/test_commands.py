@@ -47,10 +47,10 @@ def test_a_story_is_shown_by_its_name_or_its_file(folder: Path, capsys: pytest.C
 
 def test_check_tells_all_that_is_wrong_with_all_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "check", "good.yaml"]) == 0
-    assert capsys.readouterr().out == "good.yaml: Good: 1 entries, 1 checks\n"
+    assert capsys.readouterr().out == "good.yaml: Good: 1 entry, 1 check\n"
     assert main(["scenario", "check", "good.yaml", "bad.yaml", "none.yaml", "."]) == 2
     out, err = capsys.readouterr()
-    assert out == "good.yaml: Good: 1 entries, 1 checks\n"
+    assert out == "good.yaml: Good: 1 entry, 1 check\n"
     assert err.splitlines() == [
         "bad.yaml:2: nmae: unknown field 'nmae'; did you mean 'name'?",
         "bad.yaml:3: checks[0]: unknown check 'linearisable'; did you mean 'linearizable'?",
