@@ -232,11 +232,12 @@ class WatchCache:
     def list(self, kind: str, selection: Selection) -> Sequence[Stored]:
         """All that match now, sorted by key."""
         shelf = self._shelf(kind)
-        keys: Sequence[str] = shelf.keys
-        if selection.namespace:
-            keys = _in_namespace(shelf.keys, selection.namespace)
-        found = [shelf.objects[key] for key in keys]
-        return [stored for stored in found if selection.matches(stored.obj)] if selection.selects else found
+        keys, objects, matches = shelf.keys, shelf.objects, selection.matches
+        places = _in_namespace(keys, selection.namespace) if selection.namespace else range(len(keys))
+        if not selection.selects:
+            return [objects[keys[place]] for place in places]
+        # No list of all on the way: of a thousand watches of a few among many each would leave a hole in the heap.
+        return [stored for place in places if matches((stored := objects[keys[place]]).obj)]
 
     def page(self, kind: str, selection: Selection, limit: int, token: str = "") -> Page:
         """At most `limit` that match (0: all), of the snapshot that the first page was cut from. Expired when the
@@ -288,9 +289,9 @@ def stored_key(stored: Stored) -> str:
     return f"{namespace}/{meta['name']}" if namespace else str(meta["name"])
 
 
-def _in_namespace(keys: Sequence[str], namespace: str) -> Sequence[str]:
+def _in_namespace(keys: Sequence[str], namespace: str) -> range:
     # "0" is the character after "/".
-    return keys[bisect_left(keys, namespace + "/") : bisect_left(keys, namespace + "0")]
+    return range(bisect_left(keys, namespace + "/"), bisect_left(keys, namespace + "0"))
 
 
 def _cut(revision: int, items: Sequence[Stored], limit: int, selection: Selection) -> Page:
