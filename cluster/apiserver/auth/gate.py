@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from cluster.pki.keyring import Keyring, NotOurs
 Object = dict[str, Any]
 ALWAYS = Grant("", (Rule(("get",), paths=("/healthz", "/livez", "/readyz")),))
 """Kubernetes: --authorization-always-allow-paths."""
+SECOND_LOOK = 1.0
+"""Seconds that a refusal may wait for news of the store."""
 REMEMBERED = 4096
 """Tokens whose signatures were verified."""
 
@@ -55,6 +58,12 @@ class Gate:
 
     def may(self, who: Who, asked: Attributes) -> bool:
         return any(authorizer.allows(who, asked) for authorizer in self.authorizers)
+
+    async def catch_up(self) -> None:
+        """Until roles and bindings are as new as the store's. Who cannot ask it in time goes by what it knows."""
+        with suppress(TimeoutError, StatusError):
+            async with asyncio.timeout(SECOND_LOOK):
+                await self._fresh(SECOND_LOOK)
 
     def rules(self, who: Who, namespace: str) -> Sequence[Rule]:
         """What may be passed on."""

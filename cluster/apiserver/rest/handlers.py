@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cluster.api.kinds import KINDS, Kind
 from cluster.apiserver import refusals
@@ -61,6 +61,7 @@ from cluster.rpc import Rpc
 from cluster.world.host import Host
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 VERSION = {
     "major": "1",
@@ -156,7 +157,8 @@ class Handlers:
             http.headers = without_bearer(http.headers)
         passage.authenticated(http.who)
         if impersonates(http.headers):
-            http.who = impersonated(http.who, http.headers, self._authorizers)
+            who = http.who
+            http.who = await self._permitted(lambda: impersonated(who, http.headers, self._authorizers))
         if not (isinstance(named, Document) and http.path.startswith(HEALTH)):
             await passage.sit(http.who, self._width(named, http))
         if isinstance(named, Question):
@@ -185,9 +187,20 @@ class Handlers:
                     await self._server.settled()
             except TimeoutError:
                 raise refusals.not_ready() from None
-        authorize(who, asked, self._authorizers)
+        await self._permitted(lambda: authorize(who, asked, self._authorizers))
         if passage is not None:
             passage.allowed()
+
+    async def _permitted(self, decide: Callable[[], T]) -> T:
+        """Nobody is turned away by what this server has not heard of yet: a right that was given a moment ago counts,
+        whichever apiserver it was given through. (In Kubernetes it takes until the watch has told of it.)"""
+        try:
+            return decide()
+        except StatusError as error:
+            if self._gate is None or error.reason != "Forbidden":
+                raise
+        await self._gate.catch_up()
+        return decide()
 
     # ── documents ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,13 +249,16 @@ class Handlers:
             found = await tokenreviews.answer(body, self._gate, PATIENCE)
         else:
             found = reviews.answer(asked, body, http.who, self._authorizers)
+            if self._gate is not None and found["status"].get("allowed") is False:
+                await self._gate.catch_up()
+                found = reviews.answer(asked, body, http.who, self._authorizers)
         return Answer(201, answers.body_of(form, found), form.content_type)
 
     async def _measure(self, asked: Measure, http: Http) -> Answer:
         if http.method not in ("GET", "HEAD"):
             raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
         form = negotiation.form_of(http.headers.get("accept", ""))
-        authorize(http.who, attributes(http.method, asked), self._authorizers)
+        await self._permitted(lambda: authorize(http.who, attributes(http.method, asked), self._authorizers))
         measures, kind = self._server.measures, asked.kind.kind.removesuffix("Metrics")
         await self._server.opened()
         if asked.name:

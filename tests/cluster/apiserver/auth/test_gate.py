@@ -278,3 +278,24 @@ def test_somebody_else_verifies_a_token_with_what_is_served(behind: Tell) -> Non
         assert place in (await browser.ask("GET", "/"))["paths"]
 
     behind(story)
+
+
+def test_a_right_counts_from_the_moment_in_which_it_was_given(behind: Tell) -> None:
+    async def story(browser: Browser) -> None:
+        for i in range(20):
+            who = Who(f"user-{i}", (AUTHENTICATED,))
+            assert (await as_user(browser, who, "GET", ACCOUNTS))["reason"] == "Forbidden"
+            binding = {
+                "metadata": {"name": who.name},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": who.name}],
+            }
+            await browser.ask("POST", f"{RBAC}/clusterrolebindings", binding)
+            if i % 2:
+                assert (await as_user(browser, who, "GET", ACCOUNTS))["kind"] == "ServiceAccountList"
+                continue
+            review = {"spec": {"resourceAttributes": {"verb": "list", "resource": "pods", "namespace": "default"}}}
+            path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+            assert (await as_user(browser, who, "POST", path, review))["status"]["allowed"]
+
+    behind(story)
