@@ -110,7 +110,7 @@ class _Server(web.Server):
 async def serve(server: Apiserver, place: Https) -> None:
     """The door of an apiserver, until the process is told to end (SIGTERM)."""
     handlers, meter = Handlers(server, f"{place.address}:{place.port}"), Meter()
-    handlers.metrics = lambda: "".join([*meter.families(), *_sizes(server), *ownprocess.families()])
+    handlers.documents.metrics = lambda: "".join([*meter.families(), *_sizes(server), *ownprocess.families()])
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, told.set)

@@ -25,12 +25,7 @@ from cluster.apiserver.request import SHARE, Call
 from cluster.apiserver.rest import (
     answers,
     bodies,
-    discovery,
-    health,
-    issuer,
-    metering,
     negotiation,
-    openapiv2,
     podstreams,
     requests,
     reviews,
@@ -39,6 +34,7 @@ from cluster.apiserver.rest import (
 )
 from cluster.apiserver.rest.answers import INCLUDE
 from cluster.apiserver.rest.catalog import Catalog
+from cluster.apiserver.rest.documents import HEALTH, Documents
 from cluster.apiserver.rest.exchange import Answer, Http, failed, warnings
 from cluster.apiserver.rest.flows import Duplex, Flow, Tunnel
 from cluster.apiserver.rest.identity import (
@@ -63,25 +59,11 @@ from cluster.world.host import Host
 Object = dict[str, Any]
 T = TypeVar("T")
 
-VERSION = {
-    "major": "1",
-    "minor": "32",
-    "gitVersion": "v1.32.0+capstan",
-    "gitCommit": "",
-    "gitTreeState": "clean",
-    "buildDate": "2026-11-28T00:00:00Z",
-    "goVersion": "",
-    "compiler": "cpython",
-    "platform": "linux/amd64",
-}
 MOST_MANAGER = 128
 """Letters of a field manager's name."""
 MOST_LISTED = 50_000
 """Objects of one list; who wants more asks for pages."""
 CONNECTS = ("exec", "attach", "portforward")
-HEALTH = ("/healthz", "/livez", "/readyz")
-"""Asked by those who must not be kept waiting."""
-DOCUMENTS = (*HEALTH, "/metrics", "/openapi/v2", "/openapi/v3", "/version")
 OBJECT_ON_DELETE = ("Pod", "Service", "ServiceAccount", "PersistentVolume", "PersistentVolumeClaim", "PodTemplate",
                     "ResourceQuota", "StorageClass", "VolumeAttachment", "CSINode", "CSIDriver")  # fmt: skip
 """Kinds of which a DELETE answers the object even when it is gone."""
@@ -124,13 +106,11 @@ class Handlers:
     def __init__(self, server: Server, address: str, authorizers: Sequence[Authorizer] = ()) -> None:
         """`address`: "127.77.0.1:6443", for those who ask where it is. `authorizers`: others than its gate has."""
         self._server = server
-        self._address = address
         self._catalog = Catalog(server.customs)
         self._turnstile = Turnstile(server.host, server.fairness, server.audit)
         self._gate = server.gate
         self._authorizers = authorizers or (AUTHORIZERS if server.gate is None else server.gate.authorizers)
-        self.metrics: Callable[[], str] = str
-        """The text of /metrics."""
+        self.documents = Documents(self._catalog, address, server.checks, server.gate)
 
     async def handle(self, http: Http) -> Answer | Flow | Duplex | Tunnel:
         """Never raises StatusError: that is a Status."""
@@ -167,7 +147,7 @@ class Handlers:
             return await self._measure(named, http)
         if isinstance(named, Document):
             await self._authorize(http, attributes(http.method, named, path=http.path))
-            return self._document(named, http)
+            return self.documents.answer(named, http)
         return await self._resource(named, http)
 
     def _width(self, named: Named, http: Http) -> int:
@@ -202,42 +182,7 @@ class Handlers:
         await self._gate.catch_up()
         return decide()
 
-    # ── documents ────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _document(self, document: Document, http: Http) -> Answer:
-        if http.method not in ("GET", "HEAD"):
-            raise StatusError("MethodNotAllowed", requests.NOT_ALLOWED)
-        accept = http.headers.get("accept", "")
-        if document.name in ("versions", "groups"):
-            version = negotiation.discovery_version(accept)
-            if version:
-                media = f"{JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
-                found = discovery.aggregated(document.name == "versions", version, self._catalog.kinds())
-                return Answer(200, answers.json_bytes(found), media, {"Vary": "Accept"})
-        if not document.name.startswith("/"):
-            form = negotiation.form_of(accept)
-            found = discovery.legacy(document, self._address, self._catalog.kinds())
-            return Answer(200, answers.body_of(form, found), form.content_type, {"Vary": "Accept"})
-        if document.name == "/":
-            documents = DOCUMENTS if self._gate is None else (*DOCUMENTS, issuer.CONFIGURATION, issuer.KEYS)
-            return Answer(200, answers.json_bytes(discovery.root(documents, self._catalog.kinds())))
-        if document.name == "/version":
-            return Answer(200, answers.json_bytes(VERSION))
-        if document.name == "/openapi/v2" and openapiv2.ASKED in accept:
-            return Answer(200, openapiv2.document(), openapiv2.MEDIA)
-        if document.name.startswith("/openapi/v3"):
-            return Answer(200, self._catalog.openapi(document.name))
-        name, _, check = document.name.strip("/").partition("/")
-        if name in health.NAMES:
-            return self._health(name, check, http)
-        if document.name == "/metrics":
-            return Answer(200, self.metrics().encode(), metering.MEDIA)
-        if self._gate is not None and document.name == issuer.CONFIGURATION:
-            found = issuer.configuration(self._gate.access.issuer, self._address)
-            return Answer(200, answers.json_bytes(found))
-        if self._gate is not None and document.name == issuer.KEYS:
-            return Answer(200, answers.json_bytes(self._gate.keys.jwks()), issuer.KEYS_MEDIA)
-        raise StatusError("NotFound", UNKNOWN)
+    # ── questions ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _review(self, asked: Question, http: Http) -> Answer:
         if http.method != "POST":
@@ -266,16 +211,6 @@ class Handlers:
         else:
             found = await measures.all(kind, asked.namespace, http.query.get("labelSelector", ""))
         return Answer(200, answers.body_of(form, found), form.content_type)
-
-    def _health(self, name: str, check: str, http: Http) -> Answer:
-        checks = {"ping": True} if name == "livez" else {"ping": True, **self._server.checks()}
-        if check:
-            found = health.one(check, checks)
-            if found is None:
-                raise StatusError("NotFound", UNKNOWN)
-        else:
-            found = health.answer(name, checks, http.values.get("exclude", ()), verbose="verbose" in http.query)
-        return Answer(found[0], found[1].encode(), "text/plain; charset=utf-8")
 
     # ── resources ────────────────────────────────────────────────────────────────────────────────────────────
 
