@@ -190,6 +190,25 @@ def test_a_certificate_that_does_not_count(door: Door, which: str) -> None:
     door.lives()
 
 
+def _said(text: bytes) -> bytes:
+    """What the door says to this, until it hangs up, or has said as much as it promised."""
+    with socket.create_connection((ADDRESS, API_PORT), timeout=10) as sock:
+        sock.sendall(text)
+        answer = b""
+        while part := sock.recv(1 << 16):
+            answer += part
+            if b"\r\n\r\n" in answer and len(answer) >= _length(answer):
+                break
+    return answer
+
+
+def test_http_without_tls_is_told_that_this_is_https(door: Door) -> None:
+    assert b"400 Bad Request" in (said := _said(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert said.endswith(b"Client sent an HTTP request to an HTTPS server.\n")
+    assert b"HTTP/" not in _said(b"SSH-2.0-OpenSSH_9.2\r\n")  # hung up on, at once
+    door.lives()
+
+
 def test_who_is_refused_and_stays_is_hung_up_on(door: Door) -> None:
     now = datetime.now(UTC)
     pair = issue(authority("elsewhere", now, 10), Subject("mallory"), now, 10)

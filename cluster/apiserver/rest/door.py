@@ -25,7 +25,7 @@ from cluster.apiserver.rest.handlers import Handlers
 from cluster.apiserver.rest.identity import ANONYMOUS, of_certificate
 from cluster.apiserver.rest.metered import Metered
 from cluster.apiserver.rest.metering import Meter, by_kind, plain
-from cluster.apiserver.rest.refusing import Refusing
+from cluster.apiserver.rest.refusing import RefusingContext
 from cluster.errors import StatusError
 
 KEEP_ALIVE = 75.0
@@ -44,8 +44,7 @@ def context(place: Https) -> ssl.SSLContext | None:
     """None without a certificate: plain HTTP, for tests."""
     if not place.cert:
         return None
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.sslobject_class = Refusing
+    made = RefusingContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.load_cert_chain(place.cert, place.key)
     if place.client_ca:
