@@ -154,10 +154,10 @@ class Bench:
         before = memory(pid)["rss"]
         name = f"watched-{self._made.get('watched', 0)}"
         self._made["watched"] = self._made.get("watched", 0) + 1
-        body = {**CONFIG_MAP, "metadata": {"name": "", "labels": {"bench": "watched"}}}
+        body = {**CONFIG_MAP, "metadata": {"name": "", "labels": {"bench": name}}}
         number = 10_000_000 + self._made["watched"]
         await self.load(do="fill", connections=1, path=MAPS_PATH, body=body, first=number, number=1)
-        select = f"{MAPS_PATH}?watch=1&labelSelector=bench%3Dwatched&timeoutSeconds=300"
+        select = f"{MAPS_PATH}?watch=1&labelSelector=bench%3D{name}&timeoutSeconds=300"
         order = {"watchers": WATCHERS, "rate": RATE, "seconds": self._seconds, "idle": 1.0}
         process = await self._spawn(
             {"do": "watch", "path": select, "changes": f"{MAPS_PATH}/bench-{number}", **order, "name": name}
