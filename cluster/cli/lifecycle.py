@@ -132,7 +132,7 @@ async def wait_renewed(session: Session, nodes: list[str], stamp: float, limit: 
 @click.option("--masters", type=int, default=3, show_default=True)
 @click.option("--workers", type=int, default=3, show_default=True)
 @click.option("--store", "engine", default="raft", show_default=True, help=f"Store engine: {', '.join(ENGINES)}.")
-@click.option("--profile", default="fast", show_default=True, help="Timing: fast or kubernetes.")
+@click.option("--profile", default="fast", help="Timing: fast or kubernetes.  [default: fast; raftos: kubernetes]")
 @click.option("--runtime", default="process", show_default=True, help="Containers: process or simulated.")
 @click.option("--zones", default="", help="Comma-separated; worker i is in the i-th (modulo).")
 @click.option("--subnet", type=int, default=0, help="Addresses are 127.SUBNET.x.y; default: a free one.")
@@ -188,9 +188,12 @@ FIXED = {"masters": "--masters", "engine": "--store", "subnet": "--subnet"}
 
 
 def as_before(where: Path, flags: dict[str, Any], given: list[str]) -> dict[str, Any]:
-    """The flags of a cluster that was down: what was not given is as it was. UsageError for what cannot change."""
+    """The flags of a cluster that was down: what was not given is as it was. UsageError for what cannot change. A new
+    one has the profile that its engine keeps up with."""
     if not (where / "cluster.json").exists():
-        return flags
+        if "profile" in given or flags["engine"] not in ENGINES:
+            return flags
+        return {**flags, "profile": engine(flags["engine"]).profile}
     old = load_spec(where)
     before = {**asdict(old), "zones": ",".join(old.zones), **flags_of(old.etcd)}
     for name, option in FIXED.items():

@@ -130,6 +130,10 @@ class Engine(Protocol):
     def warning(self) -> str:
         """What is to be said to whoever brings up a cluster on it; "" for nothing."""
 
+    @property
+    def profile(self) -> str:
+        """The timing profile (`cluster.config.PROFILES`) whose writes it keeps up with."""
+
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]: ...
 
     def client(self, rpc: Rpc, members: Sequence[Address], prefer: Address | None, timeout: float = 1.0) -> Store: ...
@@ -155,6 +159,7 @@ class RaftEngine(OwnMembers):
     target: str = "store.member:run"
     promises: frozenset[str] = frozenset(PROMISES) - {"minority"}
     warning: str = ""
+    profile: str = "fast"
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:
         return {
@@ -177,6 +182,7 @@ class EventualEngine(OwnMembers):
     target: str = "store.engines.eventual.member:run"
     promises: frozenset[str] = frozenset(PROMISES) - {"linearizable", "shared", "leases"}
     warning: str = ""
+    profile: str = "fast"
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:
         return {"members": list(members), "keepalive": timing.watch_keepalive}
@@ -195,6 +201,7 @@ class EtcdEngine:
     etcd: Etcd | None = None
     promises: frozenset[str] = frozenset(PROMISES) - {"minority"}
     warning: str = ""
+    profile: str = "fast"
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:
         return {}
@@ -233,6 +240,7 @@ class RaftosEngine(OwnMembers):
         "the published raftos is there to be examined: of writes at once it answers one, after a failover under load "
         "it takes none any more, and it loses acknowledged ones (docs/engines.md)"
     )
+    profile: str = "kubernetes"
 
     def config(self, members: Sequence[Address], timing: Timing) -> Mapping[str, Any]:
         """With its other serializer: with its default one the log breaks within the first objects (a byte 0x0A)."""

@@ -60,3 +60,10 @@ def test_a_cluster_keeps_them(tmp_path: Path) -> None:
     flags = {"masters": 3, "workers": 3, "engine": "raft", "profile": "fast", "runtime": "process", "zones": ""}
     given = make_spec(tmp_path, **as_before(tmp_path, {**flags, "subnet": 0, "store_options": {}, "etcd": ""}, []))
     assert given.store_options == {"keep_seconds": 60.0}
+
+
+def test_a_new_cluster_has_the_profile_that_its_engine_keeps_up_with(tmp_path: Path) -> None:
+    flags = {"engine": "raftos", "profile": "fast"}
+    assert as_before(tmp_path, flags, ["engine"])["profile"] == "kubernetes"
+    assert as_before(tmp_path, flags, ["engine", "profile"])["profile"] == "fast"
+    assert as_before(tmp_path, {**flags, "engine": "raft"}, [])["profile"] == "fast"
