@@ -224,13 +224,15 @@ async def _guarded(runner: Runner) -> Run:
     """The run; one that is interrupted (SIGINT, SIGTERM) is healed, and ends incomplete."""
     task = asyncio.ensure_future(runner.run())
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         loop.add_signal_handler(number, task.cancel)
     try:
         await asyncio.wait((task,))
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)  # who ends it while it is taken down is heard as before
     if not task.cancelled() and (error := task.exception()) is not None:
         raise error
     run = await runner.result()

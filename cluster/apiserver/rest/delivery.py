@@ -108,15 +108,24 @@ async def stream(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.Stre
     return response
 
 
-async def tell(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.StreamResponse:
-    """The same over a WebSocket, whose reader says nothing."""
+async def _shaken(request: web.BaseRequest, protocol: str | None) -> web.WebSocketResponse:
+    """The WebSocket that was asked for. BadRequest for what is none."""
     socket = web.WebSocketResponse(
-        protocols=(flow.protocol,) if flow.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
+        protocols=(protocol,) if protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
     )
     try:
         await socket.prepare(request)
     except web.HTTPException as error:
-        return respond(failed(StatusError("BadRequest", f"this is no WebSocket: {str(error.text)[:200]}")), request)
+        raise StatusError("BadRequest", f"this is no WebSocket: {str(error.text)[:200]}") from None
+    return socket
+
+
+async def tell(request: web.BaseRequest, flow: Flow, lasts: Lasts) -> web.StreamResponse:
+    """The same over a WebSocket, whose reader says nothing."""
+    try:
+        socket = await _shaken(request, flow.protocol)
+    except StatusError as error:
+        return respond(failed(error), request)
     outlet = _Outlet()
     work = lasts(flow.run(outlet.write))
     work.add_done_callback(lambda _: outlet.close())
@@ -154,13 +163,10 @@ async def _left(socket: web.WebSocketResponse) -> None:
 
 async def converse(request: web.BaseRequest, talk: Duplex | Tunnel, lasts: Lasts) -> web.StreamResponse:
     """A WebSocket for as long as there is something to say; then it is closed as one closes it."""
-    socket = web.WebSocketResponse(
-        protocols=(talk.protocol,) if talk.protocol else (), max_msg_size=MOST_MESSAGE, heartbeat=HEARTBEAT
-    )
     try:
-        await socket.prepare(request)
-    except web.HTTPException as error:
-        return respond(failed(StatusError("BadRequest", f"this is no WebSocket: {str(error.text)[:200]}")), request)
+        socket = await _shaken(request, talk.protocol)
+    except StatusError as error:
+        return respond(failed(error), request)
     running = lasts(
         talk.run(_Bytes(socket)) if isinstance(talk, Tunnel) else talk.run(_Channels(socket, talk.protocol))
     )
